@@ -1,0 +1,203 @@
+"""A bundle: the directory that holds a family of models, described by `bundle.json`.
+
+::
+
+    bundle.json             what is in it (schema below, validated when it is read)
+    labels.txt              one label a line, in the order of the scores
+    lite0.onnx …            one ONNX graph per variant, dynamic batch, one input, one output of class scores
+    probe.png               a small picture, with the scores that each variant must give for it
+
+File names in `bundle.json` are plain names inside the directory; anything else is refused. Standard library only, so
+that any tool can read a bundle.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from midspan.config import read_table
+from midspan.errors import BundleError, ConfigError, UnknownVariantError
+
+__all__ = ["BUNDLE_VERSION", "Accuracy", "Block", "Family", "Preprocessing", "Variant", "load", "save"]
+
+BUNDLE_VERSION = 1
+MAX_BUNDLE_JSON_BYTES = 16 * 2**20
+MAX_SIDE_PX = 4096
+INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos")
+
+
+@dataclass(frozen=True, slots=True)
+class Preprocessing:
+    """From an upright RGB image to the graph's input of shape (1, 3, side_px, side_px), float32.
+
+    Resize so that the shorter side has `resize_px`, cut `side_px` x `side_px` out of the middle, then
+    (value - mean) / std per channel, with values in 0..255.
+    """
+
+    side_px: int
+    resize_px: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    interpolation: str = "bicubic"
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A run of nodes between two cuts. `tensor` is the one tensor that leaves it, `shape` without the batch."""
+
+    name: str
+    tensor: str
+    shape: tuple[int, ...]
+    weight_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Accuracy:
+    """Top-1 as a fraction, and where the number comes from."""
+
+    top1: float
+    dataset: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One model of the family at one input size. `macs` are its multiply-adds for one image."""
+
+    name: str
+    graph: str
+    sha256: str
+    input_name: str
+    output_name: str
+    classes: int
+    preprocessing: Preprocessing
+    blocks: tuple[Block, ...]
+    macs: int
+    graph_bytes: int
+    accuracy: Accuracy | None = None
+    probe_scores: tuple[float, ...] = ()
+    path: Path = field(default=Path(), compare=False)
+
+    @property
+    def cuts(self) -> int:
+        """Cut k lies after block k; `cuts` is the last one, the graph's end."""
+        return len(self.blocks)
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """Models that answer the same question. `variants` go from the fastest to the most accurate."""
+
+    name: str
+    default: str
+    labels: tuple[str, ...]
+    variants: tuple[Variant, ...]
+    probe: bytes = b""
+
+    def variant(self, name: str) -> Variant:
+        """The variant of that name; raises UnknownVariantError, which says what there is."""
+        for variant in self.variants:
+            if variant.name == name:
+                return variant
+        raise UnknownVariantError(f"no variant {name[:100]!r}; there are {', '.join(v.name for v in self.variants)}")
+
+
+def load(directory: str | Path, *, verify: bool = False) -> Family:
+    """Read and check a bundle. With `verify`, the graphs' SHA-256 too. Raises BundleError."""
+    directory = Path(directory)
+    try:
+        text = _read(directory / "bundle.json", MAX_BUNDLE_JSON_BYTES)
+        tables = json.loads(text)
+        if not isinstance(tables, dict) or tables.pop("midspan_bundle", None) != BUNDLE_VERSION:
+            raise BundleError(f"{directory / 'bundle.json'} is not a bundle of version {BUNDLE_VERSION}")
+        labels = tuple(_read(_inside(directory, tables.pop("labels", "")), 2**24).decode("utf-8").splitlines())
+        probe = _read(_inside(directory, tables.pop("probe", "")), 2**24)
+        rows = tables.pop("variants", None)
+        if not isinstance(rows, list):
+            raise BundleError("variants must be a list")
+        variants = tuple(_variant(directory, row, len(labels), verify) for row in rows)
+        family = read_table(Family, {**tables, "labels": labels, "variants": (), "probe": probe}, "")
+        family = Family(family.name, family.default, labels, variants, probe)
+        family.variant(family.default)
+    except BundleError as error:
+        raise BundleError(f"bundle {directory}: {error}") from error
+    except (ConfigError, UnknownVariantError, ValueError) as error:
+        raise BundleError(f"bundle {directory}: {error}") from error
+    if len({variant.name for variant in variants}) != len(variants):
+        raise BundleError(f"bundle {directory}: two variants have the same name")
+    return family
+
+
+def save(family: Family, directory: str | Path) -> None:
+    """Write `bundle.json`, `labels.txt` and `probe.png`; the graphs are there already. `load` reads it back equal."""
+    directory = Path(directory)
+    rows: list[dict[str, Any]] = []
+    for variant in family.variants:
+        row = asdict(variant)
+        del row["path"]
+        rows.append({key: value for key, value in row.items() if value is not None})
+    (directory / "labels.txt").write_text("".join(f"{label}\n" for label in family.labels), "utf-8")
+    (directory / "probe.png").write_bytes(family.probe)
+    tables = {
+        "midspan_bundle": BUNDLE_VERSION,
+        "name": family.name,
+        "default": family.default,
+        "labels": "labels.txt",
+        "probe": "probe.png",
+        "variants": rows,
+    }
+    (directory / "bundle.json").write_text(json.dumps(tables, indent=1) + "\n", "utf-8")
+
+
+def _variant(directory: Path, row: Mapping[str, Any], labels: int, verify: bool) -> Variant:
+    if not isinstance(row, Mapping) or "path" in row:
+        raise BundleError("each variant must be a table without a path")
+    where = f"variant {row.get('name')!r}"
+    path = _inside(directory, row.get("graph", ""))
+    variant = read_table(Variant, {**row, "path": str(path)}, where)
+    _check(variant, labels)
+    if not path.is_file():
+        raise BundleError(f"{where}: there is no file {path.name}")
+    if verify and hashlib.sha256(path.read_bytes()).hexdigest() != variant.sha256:
+        raise BundleError(f"{where}: {path.name} does not have the SHA-256 that bundle.json states")
+    return variant
+
+
+def _check(variant: Variant, labels: int) -> None:
+    prep = variant.preprocessing
+    where = f"variant {variant.name!r}"
+    if not 1 <= prep.side_px <= prep.resize_px <= MAX_SIDE_PX:
+        raise BundleError(f"{where}: needs 1 <= side_px <= resize_px <= {MAX_SIDE_PX}, got {prep}")
+    if len(prep.mean) != 3 or len(prep.std) != 3 or min(prep.std) <= 0:
+        raise BundleError(f"{where}: mean and std need three numbers, std above 0")
+    if prep.interpolation not in INTERPOLATIONS:
+        raise BundleError(f"{where}: interpolation must be one of {', '.join(INTERPOLATIONS)}")
+    if variant.classes != labels:
+        raise BundleError(f"{where}: has {variant.classes} classes but there are {labels} labels")
+    if not variant.blocks:
+        raise BundleError(f"{where}: needs at least one block")
+    if variant.probe_scores and len(variant.probe_scores) != variant.classes:
+        raise BundleError(f"{where}: probe_scores needs {variant.classes} numbers, got {len(variant.probe_scores)}")
+
+
+def _inside(directory: Path, name: Any) -> Path:
+    if not isinstance(name, str) or not name or Path(name).name != name or name in (".", ".."):
+        raise BundleError(f"{name!r} is not a plain file name inside the bundle")
+    return directory / name
+
+
+def _read(path: Path, limit: int) -> bytes:
+    try:
+        size = path.stat().st_size
+        if size > limit:
+            raise BundleError(f"{path.name} has {size} bytes; at most {limit} are allowed")
+        return path.read_bytes()
+    except OSError as error:
+        raise BundleError(f"cannot read {path.name}: {error.strerror}") from error
+
+
