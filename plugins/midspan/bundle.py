@@ -199,5 +199,3 @@ def _read(path: Path, limit: int) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise BundleError(f"cannot read {path.name}: {error.strerror}") from error
-
-

@@ -98,7 +98,9 @@ def whose_fault(error: BaseException, caller: pluggy.HookCaller) -> PluginFailed
         getattr(inspect.unwrap(impl.function), "__code__", None): impl.plugin_name for impl in caller.get_hookimpls()
     }
     reason = f"{type(error).__name__}: {error}"[:500]
-    return PluginFailedError(next((codes[c] for c in _codes(error.__traceback__) if c in codes), "?"), caller.name, reason)
+    return PluginFailedError(
+        next((codes[c] for c in _codes(error.__traceback__) if c in codes), "?"), caller.name, reason
+    )
 
 
 def _codes(traceback: types.TracebackType | None) -> Iterable[types.CodeType]:
@@ -116,7 +118,9 @@ def _register(manager: pluggy.PluginManager, plugin: InstalledPlugin) -> None:
     try:
         instance: Any = plugin.entry_point.load()()
     except Exception as error:  # a stranger's import and constructor can raise anything
-        raise fail(f"cannot be loaded from {plugin.entry_point.value}: {type(error).__name__}: {error}", error) from error
+        raise fail(
+            f"cannot be loaded from {plugin.entry_point.value}: {type(error).__name__}: {error}", error
+        ) from error
     misspelt = [name for name in dir(instance) if name.startswith("midspan_") and not hasattr(manager.hook, name)]
     if misspelt:
         known = ", ".join(name for name in vars(hookspecs) if name.startswith("midspan_"))

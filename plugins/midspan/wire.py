@@ -39,7 +39,7 @@ __all__ = [
 ]
 
 CATALOG_VERSION: Final = 1
-"""Raised when a catalog changes its meaning; new keys alone do not raise it, and readers ignore keys they do not know."""
+"""Raised when a catalog changes its meaning. New keys alone do not raise it: readers ignore what they do not know."""
 
 MODEL_NAME: Final = "midspan"
 INPUT_PAYLOAD: Final = "payload"
@@ -61,7 +61,7 @@ def header_name(parameter: str) -> str:
 
 
 def normalise_parameters(raw: Mapping[str, object] | Iterable[tuple[str, object]]) -> dict[str, object]:
-    """Parameters under their own names, whether they came natively or as `x-midspan-*` headers in any capitalisation."""
+    """Parameters under their own names, whether they came natively or as `x-midspan-*` headers, however capitalised."""
     named: dict[str, object] = {}
     for name, value in raw.items() if isinstance(raw, Mapping) else raw:
         lowered = name.lower()

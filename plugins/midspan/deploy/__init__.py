@@ -1,0 +1,1 @@
+"""Writing what an existing server loads, and starting a local one."""

@@ -1,0 +1,1 @@
+"""Cutting ONNX graphs into blocks."""

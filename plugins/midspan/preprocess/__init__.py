@@ -1,0 +1,1 @@
+"""From an encoded picture to the tensor that a variant wants."""

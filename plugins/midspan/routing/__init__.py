@@ -1,0 +1,1 @@
+"""Routes, objectives and the chooser. Pure Python, no dependency."""

@@ -1,0 +1,1 @@
+"""Checks that a server or a plug-in keeps Midspan's contract."""
