@@ -31,7 +31,7 @@ CREATE TABLE IF NOT EXISTS means (name TEXT PRIMARY KEY, mean REAL NOT NULL, see
 
 
 def default_path(name: str) -> Path:
-    """`name` in a directory under the temporary one that only this user may enter. Raises ConfigError if it is not so."""
+    """`name` in a directory under the temporary one that only this user may enter; else raises ConfigError."""
     directory = Path(tempfile.gettempdir()) / f"midspan-{os.getuid()}"
     directory.mkdir(mode=0o700, exist_ok=True)
     status = directory.lstat()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import logging
 import types
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -16,7 +17,19 @@ from midspan.config import PluginsConfig
 from midspan.errors import ConfigError, PluginError, PluginFailedError
 from midspan.types import Context
 
-__all__ = ["GROUP", "InstalledPlugin", "build_manager", "configure", "hooks_of", "installed", "whose_fault"]
+__all__ = [
+    "GROUP",
+    "InstalledPlugin",
+    "build_manager",
+    "close",
+    "configure",
+    "each_alone",
+    "hooks_of",
+    "installed",
+    "whose_fault",
+]
+
+log = logging.getLogger("midspan")
 
 GROUP = "midspan"
 """The entry-point group of the server half of plug-ins."""
@@ -72,17 +85,41 @@ def configure(
 ) -> None:
     """Give every plug-in its own options, in the order of `enabled`. Raises PluginError."""
     available = find()
-    plugins = [manager.get_plugin(name) for name in config.enabled]
-    for name, plugin in zip(config.enabled, plugins, strict=True):
-        others = [other for other in plugins if other is not plugin]
-        caller = manager.subset_hook_caller("midspan_configure", remove_plugins=others)
-        implemented = any(impl.plugin is plugin for impl in caller.get_hookimpls())
-        if config.options.get(name) and not implemented:
-            raise PluginError(name, available[name].distribution, "takes no options")
+    callers = dict(each_alone(manager, config, "midspan_configure"))
+    for name in config.enabled:
+        options = config.options.get(name, {})
+        distribution = available[name].distribution
+        if name not in callers:
+            if options:
+                raise PluginError(name, distribution, f"takes no options, got {', '.join(options)}")
+            continue
         try:
-            caller(options=config.options.get(name, {}), context=context)
+            callers[name](options=options, context=context)
         except Exception as error:
-            raise PluginError(name, available[name].distribution, f"rejects its options: {error}") from error
+            raise PluginError(name, distribution, f"cannot be configured: {error}") from error
+
+
+def each_alone(manager: pluggy.PluginManager, config: PluginsConfig, hook: str) -> list[tuple[str, pluggy.HookCaller]]:
+    """For a hook where all are asked: every plug-in that implements it, with a caller for it alone, in call order.
+
+    Asked alone, a plug-in that raises does not silence the others, and its answer can be filed under its name.
+    """
+    plugins = [(name, manager.get_plugin(name)) for name in config.enabled]
+    callers = [
+        (name, manager.subset_hook_caller(hook, [other for _, other in plugins if other is not plugin]))
+        for name, plugin in plugins
+    ]
+    return [(name, caller) for name, caller in callers if caller.get_hookimpls()]
+
+
+def close(manager: pluggy.PluginManager) -> None:
+    """Close every plug-in; one that fails is logged and does not keep the others open."""
+    for plugin in manager.get_plugins():
+        others = [other for other in manager.get_plugins() if other is not plugin]
+        try:
+            manager.subset_hook_caller("midspan_close", others)()
+        except Exception:
+            log.exception("plug-in %r failed in midspan_close", manager.get_name(plugin))
 
 
 def hooks_of(manager: pluggy.PluginManager, plugin: object) -> list[str]:
@@ -93,7 +130,7 @@ def hooks_of(manager: pluggy.PluginManager, plugin: object) -> list[str]:
 
 
 def whose_fault(error: BaseException, caller: pluggy.HookCaller) -> PluginFailedError:
-    """What to answer when a hook raised something unexpected: names the plug-in, found by its frame in the traceback."""
+    """What to answer when a hook raised something unexpected. Its frame in the traceback tells whose hook it was."""
     codes = {
         getattr(inspect.unwrap(impl.function), "__code__", None): impl.plugin_name for impl in caller.get_hookimpls()
     }

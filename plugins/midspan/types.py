@@ -24,14 +24,14 @@ Scalar: TypeAlias = bool | int | float | str
 class Request:
     """One request as a host handed it over.
 
-    `parameters` is flat, its names are normalised (`top_k`, never `X-Midspan-Top-K`); its values are what the host
-    passed, so a number may still be text. `content_type` is "" where the caller did not say.
+    `parameters` is flat, its names are normalised (`top_k`, never `X-Midspan-Top-K`). From the adapter its values are
+    what the host passed, so a number may still be text; plug-ins see declared names alone, each of its declared type.
+    `content_type` is "" where the caller did not say.
     """
 
     payload: bytes
     content_type: str = ""
-    parameters: Mapping[str, Scalar] = field(default_factory=dict)
-    id: str = ""
+    parameters: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

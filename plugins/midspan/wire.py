@@ -13,6 +13,8 @@ key             meaning
 `server_s`      seconds from the request's arrival to its answer, as far as the server can tell
 `stages_s`      the same by stage: queue, decode, select, prepare, run, other
 `queue_max_s`   an upper bound of the queue's part: hosts do not tell their plug-ins when a request arrived
+`id`            the caller's own name for the request, if it gave one
+`scores`        the scores of all classes, where the parameter `scores` asked for them
 `plugins`       what plug-ins added, by plug-in
 =============== ======================================================================================
 """
@@ -24,6 +26,8 @@ from typing import Final
 
 __all__ = [
     "CATALOG_VERSION",
+    "CONTROL_CATALOG",
+    "CONTROL_HEALTH",
     "HEADER_PREFIX",
     "INPUT_PAYLOAD",
     "MODEL_NAME",
@@ -31,7 +35,9 @@ __all__ = [
     "OUTPUT_SCORES",
     "PARAMETER_CONTENT_TYPE",
     "PARAMETER_CONTROL",
+    "PARAMETER_ID",
     "PARAMETER_PREPROCESSED",
+    "PARAMETER_SCORES",
     "PARAMETER_TOP_K",
     "PARAMETER_VARIANT",
     "header_name",
@@ -48,9 +54,14 @@ OUTPUT_REPORT: Final = "report"
 
 PARAMETER_CONTENT_TYPE: Final = "content_type"
 PARAMETER_CONTROL: Final = "control"
+PARAMETER_ID: Final = "id"
 PARAMETER_PREPROCESSED: Final = "preprocessed"
+PARAMETER_SCORES: Final = "scores"
 PARAMETER_TOP_K: Final = "top_k"
 PARAMETER_VARIANT: Final = "variant"
+
+CONTROL_CATALOG: Final = "catalog"
+CONTROL_HEALTH: Final = "health"
 
 HEADER_PREFIX: Final = "x-midspan-"
 
