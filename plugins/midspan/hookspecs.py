@@ -10,8 +10,8 @@ implements any of these as methods marked with :data:`hookimpl`, and may leave o
 
 "First that answers" means: plug-ins are asked in the order of `plugins.enabled`, the first result that is not None
 wins, and later ones are not asked. A plug-in refuses a request by raising a `RequestError`; anything else that it
-raises becomes status 500 for that request alone. One instance of a plug-in serves one worker process and is called from one
-thread at a time; what must be shared by all workers of a host goes into `context.store`.
+raises becomes status 500 for that request alone. One instance of a plug-in serves one worker process and is called
+from one thread at a time; what must be shared by all workers of a host goes into `context.store`.
 """
 
 from __future__ import annotations

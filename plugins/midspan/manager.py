@@ -147,24 +147,25 @@ def _codes(traceback: types.TracebackType | None) -> Iterable[types.CodeType]:
 
 
 def _register(manager: pluggy.PluginManager, plugin: InstalledPlugin) -> None:
-    def fail(reason: str, cause: Exception) -> PluginError:
-        error = PluginError(plugin.name, plugin.distribution, reason)
-        error.__cause__ = cause
-        return error
+    def wrong(reason: str) -> PluginError:
+        return PluginError(plugin.name, plugin.distribution, reason)
 
     try:
         instance: Any = plugin.entry_point.load()()
     except Exception as error:  # a stranger's import and constructor can raise anything
-        raise fail(
-            f"cannot be loaded from {plugin.entry_point.value}: {type(error).__name__}: {error}", error
-        ) from error
+        told = f"{type(error).__name__}: {error}"
+        raise wrong(f"cannot be loaded from {plugin.entry_point.value}: {told}") from error
     misspelt = [name for name in dir(instance) if name.startswith("midspan_") and not hasattr(manager.hook, name)]
     if misspelt:
         known = ", ".join(name for name in vars(hookspecs) if name.startswith("midspan_"))
-        reason = f"has {misspelt[0]!r}, which is no hook; hooks are {known}"
-        raise PluginError(plugin.name, plugin.distribution, reason)
+        raise wrong(f"has {misspelt[0]!r}, which is no hook; hooks are {known}")
     try:
         manager.register(instance, plugin.name)
         manager.check_pending()
     except (pluggy.PluginValidationError, ValueError) as error:
-        raise fail(f"does not keep the hooks' contract: {' '.join(str(error).split())}", error) from error
+        raise wrong(f"does not keep the hooks' contract: {' '.join(str(error).split())}") from error
+    for caller in manager.get_hookcallers(instance) or []:
+        for impl in caller.get_hookimpls():
+            if impl.plugin is instance and impl.kwargnames:
+                # pluggy would silently never pass it
+                raise wrong(f"{caller.name} gives its argument {impl.kwargnames[0]!r} a default value; remove it")
