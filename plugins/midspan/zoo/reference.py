@@ -18,6 +18,8 @@ __all__ = ["reference_tensor", "upright_rgb"]
 def upright_rgb(image: Image.Image) -> Image.Image:
     """The picture as the eye sees it: turned as its EXIF says, in RGB, and on white where it is transparent."""
     image = ImageOps.exif_transpose(image)
+    if image.mode.startswith("I;16"):  # Pillow's own conversion clips at 255 instead of scaling
+        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert("RGB")
     if not image.has_transparency_data:
         return image.convert("RGB")
     image = image.convert("RGBA")
