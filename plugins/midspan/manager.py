@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import logging
 import types
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
@@ -58,7 +58,7 @@ def installed() -> dict[str, InstalledPlugin]:
 
 
 def build_manager(
-    config: PluginsConfig, find: Callable[[], dict[str, InstalledPlugin]] = installed
+    config: PluginsConfig, find: Callable[[], Mapping[str, InstalledPlugin]] = installed
 ) -> pluggy.PluginManager:
     """Import and register the enabled plug-ins, and no others. Raises PluginError.
 
@@ -81,7 +81,7 @@ def configure(
     manager: pluggy.PluginManager,
     config: PluginsConfig,
     context: Context,
-    find: Callable[[], dict[str, InstalledPlugin]] = installed,
+    find: Callable[[], Mapping[str, InstalledPlugin]] = installed,
 ) -> None:
     """Give every plug-in its own options, in the order of `enabled`. Raises PluginError."""
     available = find()

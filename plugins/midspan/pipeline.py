@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pluggy
@@ -30,7 +30,10 @@ from midspan.errors import (
     PluginFailedError,
 )
 from midspan.hoststore import HostStore, default_path
-from midspan.types import Context, FloatTensor, Parameter, Prediction, Prepared, Record, Request, Response
+from midspan.types import Context, Parameter, Prediction, Prepared, Record, Request, Response
+
+if TYPE_CHECKING:
+    from midspan.types import FloatTensor
 
 __all__ = ["Pipeline"]
 
@@ -80,14 +83,23 @@ class Pipeline:
         self._describers = manager.each_alone(plugins, config.plugins, "midspan_describe")
 
     @classmethod
-    def load(cls, config: Config, clock: Callable[[], float] = time.perf_counter) -> Pipeline:
-        """Load the bundle, the host's store and the enabled plug-ins. Raises ConfigError; then nothing stays open."""
-        plugins = manager.build_manager(config.plugins)
+    def load(
+        cls,
+        config: Config,
+        *,
+        clock: Callable[[], float] = time.perf_counter,
+        find: Callable[[], Mapping[str, manager.InstalledPlugin]] = manager.installed,
+    ) -> Pipeline:
+        """Load the bundle, the host's store and the enabled plug-ins. Raises ConfigError; then nothing stays open.
+
+        `find` tells which plug-ins there are: by default, the entry points of everything that is installed.
+        """
+        plugins = manager.build_manager(config.plugins, find)
         family = bundle.load(config.family.bundle)
         path = config.host.store or default_path(_digest(config.family.bundle))
         store = HostStore(path, clock=clock)
         try:
-            manager.configure(plugins, config.plugins, Context(family, store, clock))
+            manager.configure(plugins, config.plugins, Context(family, store, clock), find)
             groups = [("the kernel", parameters.KERNEL_PARAMETERS)]
             groups += [
                 (f"plug-in {name!r}", caller()[0])

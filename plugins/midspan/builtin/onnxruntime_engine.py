@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnxruntime
@@ -14,7 +14,10 @@ from midspan.bundle import Variant
 from midspan.config import bounded, read_table
 from midspan.errors import ConfigError
 from midspan.hookspecs import hookimpl
-from midspan.types import Context, FloatTensor
+from midspan.types import Context
+
+if TYPE_CHECKING:
+    from midspan.types import FloatTensor
 
 __all__ = ["OnnxRuntimePlugin", "Options"]
 
