@@ -15,6 +15,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
+import os
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -23,11 +26,14 @@ from typing import Any
 from midspan.config import read_table
 from midspan.errors import BundleError, ConfigError, UnknownVariantError
 
-__all__ = ["BUNDLE_VERSION", "Accuracy", "Block", "Family", "Preprocessing", "Variant", "load", "save"]
+__all__ = ["BUNDLE_VERSION", "Accuracy", "Block", "Family", "Preprocessing", "Variant", "check_variant", "load", "save"]
 
 BUNDLE_VERSION = 1
 MAX_BUNDLE_JSON_BYTES = 16 * 2**20
 MAX_SIDE_PX = 4096
+MAX_NAME_CHARS = 64
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+SHA256 = re.compile(r"[0-9a-f]{64}")
 INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos")
 
 
@@ -126,7 +132,7 @@ def load(directory: str | Path, *, verify: bool = False) -> Family:
         family.variant(family.default)
     except BundleError as error:
         raise BundleError(f"bundle {directory}: {error}") from error
-    except (ConfigError, UnknownVariantError, ValueError) as error:
+    except (ConfigError, UnknownVariantError, ValueError, OverflowError, RecursionError) as error:  # the last 3: json's
         raise BundleError(f"bundle {directory}: {error}") from error
     if len({variant.name for variant in variants}) != len(variants):
         raise BundleError(f"bundle {directory}: two variants have the same name")
@@ -134,15 +140,17 @@ def load(directory: str | Path, *, verify: bool = False) -> Family:
 
 
 def save(family: Family, directory: str | Path) -> None:
-    """Write `bundle.json`, `labels.txt` and `probe.png`; the graphs are there already. `load` reads it back equal."""
+    """Write `bundle.json`, `labels.txt` and `probe.png`; the graphs are there already. `load` reads it back equal.
+
+    A reader sees the old bundle or the new one. Raises BundleError for a family that `load` would refuse.
+    """
     directory = Path(directory)
     rows: list[dict[str, Any]] = []
     for variant in family.variants:
+        check_variant(variant, len(family.labels))
         row = asdict(variant)
         del row["path"]
         rows.append({key: value for key, value in row.items() if value is not None})
-    (directory / "labels.txt").write_text("".join(f"{label}\n" for label in family.labels), "utf-8")
-    (directory / "probe.png").write_bytes(family.probe)
     tables = {
         "midspan_bundle": BUNDLE_VERSION,
         "name": family.name,
@@ -151,38 +159,71 @@ def save(family: Family, directory: str | Path) -> None:
         "probe": "probe.png",
         "variants": rows,
     }
-    (directory / "bundle.json").write_text(json.dumps(tables, indent=1) + "\n", "utf-8")
+    _replace(directory / "labels.txt", "".join(f"{label}\n" for label in family.labels).encode())
+    _replace(directory / "probe.png", family.probe)
+    _replace(directory / "bundle.json", (json.dumps(tables, indent=1) + "\n").encode())
 
 
 def _variant(directory: Path, row: Mapping[str, Any], labels: int, verify: bool) -> Variant:
     if not isinstance(row, Mapping) or "path" in row:
         raise BundleError("each variant must be a table without a path")
-    where = f"variant {row.get('name')!r}"
+    where = f"variant {str(row.get('name'))[:100]!r}"
     path = _inside(directory, row.get("graph", ""))
     variant = read_table(Variant, {**row, "path": str(path)}, where)
-    _check(variant, labels)
+    check_variant(variant, labels)
     if not path.is_file():
         raise BundleError(f"{where}: there is no file {path.name}")
+    if path.stat().st_size != variant.graph_bytes:
+        raise BundleError(f"{where}: {path.name} has {path.stat().st_size} bytes, not {variant.graph_bytes}")
     if verify and hashlib.sha256(path.read_bytes()).hexdigest() != variant.sha256:
         raise BundleError(f"{where}: {path.name} does not have the SHA-256 that bundle.json states")
     return variant
 
 
-def _check(variant: Variant, labels: int) -> None:
-    prep = variant.preprocessing
-    where = f"variant {variant.name!r}"
-    if not 1 <= prep.side_px <= prep.resize_px <= MAX_SIDE_PX:
-        raise BundleError(f"{where}: needs 1 <= side_px <= resize_px <= {MAX_SIDE_PX}, got {prep}")
-    if len(prep.mean) != 3 or len(prep.std) != 3 or min(prep.std) <= 0:
-        raise BundleError(f"{where}: mean and std need three numbers, std above 0")
-    if prep.interpolation not in INTERPOLATIONS:
-        raise BundleError(f"{where}: interpolation must be one of {', '.join(INTERPOLATIONS)}")
+def check_variant(variant: Variant, labels: int) -> None:
+    """Whether a variant says what it must, for a family with that many labels; files are not looked at.
+
+    Raises BundleError.
+    """
+    where = f"variant {variant.name[:100]!r}"
+    if not NAME.fullmatch(variant.name) or len(variant.name) > MAX_NAME_CHARS:
+        raise BundleError(f"{where}: a name needs letters, digits, '.', '_', '-', at most {MAX_NAME_CHARS}")
+    if not SHA256.fullmatch(variant.sha256):
+        raise BundleError(f"{where}: sha256 must be 64 hexadecimal digits, got {variant.sha256[:100]!r}")
     if variant.classes != labels:
         raise BundleError(f"{where}: has {variant.classes} classes but there are {labels} labels")
-    if not variant.blocks:
-        raise BundleError(f"{where}: needs at least one block")
+    if min(variant.macs, variant.graph_bytes) < 0:
+        raise BundleError(f"{where}: macs and graph_bytes must not be below 0")
+    if variant.accuracy and not 0 <= variant.accuracy.top1 <= 1:
+        raise BundleError(f"{where}: accuracy.top1 must be between 0 and 1, got {variant.accuracy.top1}")
     if variant.probe_scores and len(variant.probe_scores) != variant.classes:
         raise BundleError(f"{where}: probe_scores needs {variant.classes} numbers, got {len(variant.probe_scores)}")
+    if not all(map(math.isfinite, variant.probe_scores)):
+        raise BundleError(f"{where}: probe_scores must be finite")
+    _check_preprocessing(variant.preprocessing, where)
+    _check_blocks(variant, where)
+
+
+def _check_preprocessing(prep: Preprocessing, where: str) -> None:
+    if not 1 <= prep.side_px <= prep.resize_px <= MAX_SIDE_PX:
+        raise BundleError(f"{where}: needs 1 <= side_px <= resize_px <= {MAX_SIDE_PX}, got {prep}")
+    if len(prep.mean) != 3 or len(prep.std) != 3 or not all(map(math.isfinite, (*prep.mean, *prep.std))):
+        raise BundleError(f"{where}: mean and std need three finite numbers, got {prep.mean[:4]} and {prep.std[:4]}")
+    if min(prep.std) <= 0:
+        raise BundleError(f"{where}: std must be above 0, got {prep.std}")
+    if prep.interpolation not in INTERPOLATIONS:
+        raise BundleError(f"{where}: interpolation must be one of {', '.join(INTERPOLATIONS)}")
+
+
+def _check_blocks(variant: Variant, where: str) -> None:
+    if not variant.blocks:
+        raise BundleError(f"{where}: needs at least one block")
+    for block in variant.blocks:
+        if min(block.shape, default=1) < 1 or block.weight_bytes < 0:
+            raise BundleError(f"{where}: {block.name[:100]!r} needs sizes above 0 and weight_bytes of 0 or more")
+    last = variant.blocks[-1]
+    if (last.tensor, last.shape) != (variant.output_name, (variant.classes,)):
+        raise BundleError(f"{where}: the last block must end at the output, with the shape ({variant.classes},)")
 
 
 def _inside(directory: Path, name: Any) -> Path:
@@ -199,3 +240,9 @@ def _read(path: Path, limit: int) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise BundleError(f"cannot read {path.name}: {error.strerror}") from error
+
+
+def _replace(path: Path, contents: bytes) -> None:
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    unfinished.write_bytes(contents)
+    unfinished.replace(path)

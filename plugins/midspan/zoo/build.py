@@ -16,7 +16,7 @@ from midspan.bundle import Family, Variant
 from midspan.errors import BundleError
 from midspan.graph.clean import clean_graph
 from midspan.zoo.probe import draw_probe, run_graph
-from midspan.zoo.variant import make_variant
+from midspan.zoo.variant import describe, write_graph
 
 if TYPE_CHECKING:
     import onnx
@@ -83,7 +83,9 @@ def _make(name: str, directory: Path, probe: bytes, report: Callable[[str], None
     report(f"{name}: compare with torch")
     _check_against_torch(graph, model, recipe.side_px)
     report(f"{name}: cut")
-    return make_variant(directory, name, graph, recipe.preprocessing, probe, recipe.accuracy)
+    variant = describe(name, graph, recipe.preprocessing, probe, recipe.accuracy)
+    write_graph(variant, graph, directory)
+    return variant
 
 
 def _check_against_torch(graph: onnx.ModelProto, model: torch.nn.Module, side_px: int) -> None:
