@@ -69,9 +69,7 @@ class OnnxRuntimePlugin:
         key = (variant.name, cut_in, cut_out)
         session = self._segments.pop(key, None)
         if session is None:
-            from midspan.graph import cut  # imports onnx, which a worker that runs whole graphs alone never needs
-
-            session = self._session(cut.segment(variant, cut_in, cut_out))
+            session = self._session(_segment(variant, cut_in, cut_out))
         self._segments[key] = session
         while len(self._segments) > self._options.segments:
             self._segments.popitem(last=False)
@@ -83,3 +81,12 @@ class OnnxRuntimePlugin:
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
         return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+
+
+def _segment(variant: Variant, cut_in: int, cut_out: int) -> bytes:
+    import onnx  # slow to import, and never needed by a worker that runs whole graphs alone
+
+    from midspan.graph.cut import cut_graph
+
+    graph: bytes = cut_graph(onnx.load(variant.path), variant.blocks, cut_in, cut_out).SerializeToString()
+    return graph
