@@ -1,0 +1,65 @@
+"""The plug-in `preprocess`: pictures in, the graph's input out. Glue over `midspan.preprocess`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from midspan.bundle import Variant
+from midspan.config import bounded, read_table
+from midspan.hookspecs import hookimpl
+from midspan.preprocess.decode import MAX_PIXELS
+from midspan.preprocess.header import CONTENT_TYPES, read_header
+from midspan.preprocess.prepare import prepare
+from midspan.types import Context, Decoded, Parameter, Prepared, Request
+from midspan.wire import PARAMETER_PREPROCESSED
+
+__all__ = ["KIND", "PreprocessOptions", "PreprocessPlugin"]
+
+KIND = "image"
+"""The kind of payload that this plug-in decodes and prepares."""
+
+
+@dataclass(frozen=True, slots=True)
+class PreprocessOptions:
+    """The table `plugins.preprocess`. `max_pixels` bounds width times height of a picture, before it is decoded."""
+
+    max_pixels: int = bounded(50_000_000, 1, MAX_PIXELS)
+
+
+class PreprocessPlugin:
+    """JPEG, PNG and WebP; everything else is left to other plug-ins."""
+
+    def __init__(self) -> None:
+        self._options = PreprocessOptions()
+
+    @hookimpl
+    def midspan_configure(self, options: Mapping[str, Any], context: Context) -> None:
+        """Take `max_pixels`."""
+        self._options = read_table(PreprocessOptions, options, "plugins.preprocess")
+
+    @hookimpl
+    def midspan_parameters(self) -> Sequence[Parameter]:
+        """Declare `preprocessed`."""
+        told = "the device has turned, resized and cropped the picture already: use all of it"
+        return [Parameter(PARAMETER_PREPROCESSED, bool, False, told)]
+
+    @hookimpl
+    def midspan_describe(self) -> Mapping[str, Any]:
+        """Tell devices what may be sent."""
+        return {"formats": sorted(set(CONTENT_TYPES.values())), "max_pixels": self._options.max_pixels}
+
+    @hookimpl
+    def midspan_decode(self, request: Request) -> Decoded | None:
+        """Read the header of a picture; the pixels wait until the variant, and so the size, is known."""
+        picture = read_header(request.payload, request.content_type, self._options.max_pixels)
+        return None if picture is None else Decoded(KIND, picture)
+
+    @hookimpl
+    def midspan_prepare(self, request: Request, decoded: Decoded, variant: Variant) -> Prepared | None:
+        """Decode, resize, crop, normalise."""
+        if decoded.kind != KIND:
+            return None
+        preprocessed = bool(request.parameters.get(PARAMETER_PREPROCESSED, False))
+        return Prepared(prepare(decoded.value, variant.preprocessing, preprocessed=preprocessed))

@@ -1,0 +1,56 @@
+"""From an encoded picture to pixels in RGB or grey, no more of them than the resizing needs."""
+
+from __future__ import annotations
+
+from io import BytesIO
+
+import numpy as np
+from PIL import Image
+
+from midspan.errors import BadPayloadError
+from midspan.preprocess.picture import Picture
+
+__all__ = ["JPEG_SCALES", "MAX_PIXELS", "decode", "jpeg_scale"]
+
+MAX_PIXELS = 89_478_485
+"""Pillow warns of anything larger, process-wide; no option may go beyond it."""
+
+JPEG_SCALES = (8, 4, 2, 1)
+"""What libjpeg can divide a picture's sides by while it decodes."""
+
+
+def jpeg_scale(width_px: int, height_px: int, wanted_px: float) -> int:
+    """The largest scale that leaves the shorter side at least `wanted_px`; 1 where it has fewer already."""
+    return next((scale for scale in JPEG_SCALES if min(width_px, height_px) >= scale * wanted_px), 1)
+
+
+def decode(picture: Picture, scale: int = 1) -> Image.Image:
+    """The stored picture's pixels in mode RGB or L, on white where it is transparent; the first frame of several.
+
+    A JPEG's sides are divided by `scale` (one of JPEG_SCALES), rounded up. Raises BadPayloadError, also for a picture
+    that ends early: half a picture is never returned.
+    """
+    try:
+        image = Image.open(BytesIO(b"".join(picture.parts)), formats=(picture.format,))
+        if image.size != (picture.width_px, picture.height_px):
+            raise BadPayloadError(f"the {picture.format}'s headers contradict each other about its size")
+        if scale > 1:
+            image.draft(None, (picture.width_px // scale, picture.height_px // scale))
+        image.load()
+        return _flat(image)
+    except (BadPayloadError, MemoryError):
+        raise
+    except Exception as error:  # a decoder can raise anything on bytes made to hurt it
+        raise BadPayloadError(f"the {picture.format} cannot be decoded: {error}"[:300]) from error
+
+
+def _flat(image: Image.Image) -> Image.Image:
+    if image.mode == "I;16":
+        # The high byte, as Pillow takes it for colours of 16 bits; its own conversion would clip at 255.
+        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        white = Image.new("RGB", image.size, "white")
+        white.paste(image, mask=image.getchannel("A"))
+        return white
+    return image if image.mode in ("RGB", "L") else image.convert("L" if image.mode == "1" else "RGB")

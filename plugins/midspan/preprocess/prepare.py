@@ -1,0 +1,82 @@
+"""The whole way of one picture: decode, resize, crop, turn, normalise, in the order that takes the least work.
+
+::
+
+    parts ─ decode, scaled ─▶ stored pixels ─ resize the kept box alone ─▶ side x side ─ turn, normalise ─▶ (1, 3, S, S)
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
+
+from midspan.bundle import Preprocessing
+from midspan.preprocess.decode import decode, jpeg_scale
+from midspan.preprocess.geometry import Box, crop_box, stored_box
+from midspan.preprocess.picture import Picture
+
+if TYPE_CHECKING:
+    from midspan.types import FloatTensor
+
+__all__ = ["DECODE_MARGIN", "REDUCING_GAP", "normalise", "prepare"]
+
+DECODE_MARGIN = 2.0
+"""A JPEG is decoded at no less than this many times the size that resizing wants; see docs/preprocessing.md."""
+REDUCING_GAP = 3.0
+"""Before resizing, pixels are averaged in whole blocks down to this many times the target size."""
+
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+def prepare(picture: Picture, preprocessing: Preprocessing, *, preprocessed: bool = False) -> FloatTensor:
+    """The graph's input, of shape (1, 3, side_px, side_px), float32.
+
+    With `preprocessed` the device has cropped already: the whole picture becomes the input. Raises BadPayloadError.
+    """
+    width_px, height_px = picture.upright_size_px
+    if preprocessed:
+        wanted_px, upright = preprocessing.side_px, (0.0, 0.0, float(width_px), float(height_px))
+    else:
+        wanted_px, upright = preprocessing.resize_px, crop_box(width_px, height_px, preprocessing)
+    scale = 1
+    if picture.format == "JPEG":
+        scale = jpeg_scale(width_px, height_px, DECODE_MARGIN * wanted_px)
+    image = decode(picture, scale)
+    box = stored_box(upright, picture.width_px, picture.height_px, picture.orientation)
+    image = _resize(image, _divide(box, scale), preprocessing)
+    if picture.orientation in _TURNS:
+        image = image.transpose(_TURNS[picture.orientation])
+    return normalise(image, preprocessing)
+
+
+def normalise(image: Image.Image, preprocessing: Preprocessing) -> FloatTensor:
+    """(value - mean) / std per channel, from a picture in RGB or grey to shape (1, 3, height, width), float32."""
+    pixels = np.asarray(image.convert("RGB"))
+    tensor = np.empty((1, 3, *pixels.shape[:2]), np.float32)
+    tensor[0] = pixels.transpose(2, 0, 1)
+    tensor -= np.asarray(preprocessing.mean, np.float32).reshape(3, 1, 1)
+    tensor /= np.asarray(preprocessing.std, np.float32).reshape(3, 1, 1)
+    return tensor
+
+
+def _resize(image: Image.Image, box: Box, preprocessing: Preprocessing) -> Image.Image:
+    method = Image.Resampling[preprocessing.interpolation.upper()]
+    size_px = (preprocessing.side_px, preprocessing.side_px)
+    gap = None if method is Image.Resampling.NEAREST else REDUCING_GAP
+    return image.resize(size_px, method, box=box, reducing_gap=gap)
+
+
+def _divide(box: Box, scale: int) -> Box:
+    """A box of the stored picture in one decoded at `scale`, whose last pixel may be a part of one."""
+    left, top, right, bottom = box
+    return max(left, 0.0) / scale, max(top, 0.0) / scale, right / scale, bottom / scale
