@@ -8,9 +8,9 @@ import onnx
 
 from midspan.bundle import Block
 from midspan.errors import BundleError
-from midspan.graph.shapes import TensorType, sole_input, sole_output, tensor_types
+from midspan.graph.tensors import TensorType, node_inputs, sole_input, sole_output, tensor_types
 
-__all__ = ["find_blocks", "node_inputs"]
+__all__ = ["find_blocks"]
 
 # Two batch sizes tell which dimension is the batch, even where shapes are computed.
 TRIAL_BATCHES = (2, 3)
@@ -73,17 +73,6 @@ def _single_crossings(model: onnx.ModelProto) -> list[tuple[int, str]]:
         if count == 1 and index < len(graph.node) and names[total] != entry:
             crossings.setdefault(names[total], index)
     return [(index, name) for name, index in crossings.items()]
-
-
-def node_inputs(node: onnx.NodeProto) -> list[str]:
-    """What a node needs, with what the graphs inside it take from outside."""
-    names = list(node.input)
-    for attribute in node.attribute:
-        for inner in (*attribute.graphs, *([attribute.g] if attribute.HasField("g") else ())):
-            for child in inner.node:
-                names += node_inputs(child)
-            names += [entry.name for entry in inner.output]
-    return names
 
 
 def _per_sample(two: TensorType | None, three: TensorType | None) -> tuple[int, ...] | None:

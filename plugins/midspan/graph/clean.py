@@ -14,11 +14,10 @@ import onnxruntime
 
 from midspan.errors import BundleError
 from midspan.graph.check import check_standard
-from midspan.graph.shapes import data_inputs, sole_input, sole_output
+from midspan.graph.tensors import data_inputs
 
-__all__ = ["BATCH", "clean_graph", "make_batch_dynamic"]
+__all__ = ["clean_graph"]
 
-BATCH = "batch"
 FIRST_IR_WITH_PLAIN_WEIGHTS = 4
 
 
@@ -46,22 +45,6 @@ def clean_graph(model: onnx.ModelProto) -> onnx.ModelProto:
             cleaned.opset_import.remove(entry)
     check_standard(cleaned)
     return cleaned
-
-
-def make_batch_dynamic(model: onnx.ModelProto) -> onnx.ModelProto:
-    """A copy that states a dynamic batch for its one input and output, and nothing about the tensors between.
-
-    Whether the nodes follow is for the caller to try: a constant shape inside may still hold the old batch.
-    """
-    dynamic = onnx.ModelProto()
-    dynamic.CopyFrom(model)
-    del dynamic.graph.value_info[:]
-    for entry in (sole_input(dynamic), sole_output(dynamic)):
-        shape = entry.type.tensor_type.shape
-        if not shape.dim:
-            raise BundleError(f"{entry.name!r} states no shape; its rank and sizes must be known")
-        shape.dim[0].dim_param = BATCH
-    return dynamic
 
 
 def _without_weight_inputs(model: onnx.ModelProto) -> onnx.ModelProto:

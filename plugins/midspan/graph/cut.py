@@ -9,9 +9,8 @@ from onnx import helper
 
 from midspan.bundle import Block
 from midspan.errors import BundleError
-from midspan.graph.blocks import node_inputs
-from midspan.graph.clean import BATCH
-from midspan.graph.shapes import sole_input, sole_output
+from midspan.graph.batch import BATCH
+from midspan.graph.tensors import node_inputs, sole_input, sole_output
 
 __all__ = ["cut_graph"]
 

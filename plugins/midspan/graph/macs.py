@@ -7,7 +7,7 @@ from math import prod
 import onnx
 
 from midspan.errors import BundleError
-from midspan.graph.shapes import TensorType, tensor_types
+from midspan.graph.tensors import TensorType, tensor_types
 
 __all__ = ["count_macs"]
 

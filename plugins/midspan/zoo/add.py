@@ -13,9 +13,9 @@ import onnx
 from midspan import bundle
 from midspan.bundle import Accuracy, Family, Preprocessing
 from midspan.errors import BundleError
+from midspan.graph.batch import make_batch_dynamic
 from midspan.graph.check import read_graph
-from midspan.graph.clean import clean_graph, make_batch_dynamic
-from midspan.graph.shapes import sole_input
+from midspan.graph.tensors import sole_input
 from midspan.zoo.probe import draw_probe, run_graph
 from midspan.zoo.variant import describe, write_graph
 
@@ -84,12 +84,13 @@ def adapt_graph(graph: onnx.ModelProto, side_px: int) -> onnx.ModelProto:
     stated = input_side_px(graph)
     if stated not in (None, side_px):
         raise BundleError(f"the input takes pictures of {stated} x {stated} pixels, not {side_px} x {side_px}")
-    graph = make_batch_dynamic(graph)
-    for dim in sole_input(graph).type.tensor_type.shape.dim[2:]:
+    sized = onnx.ModelProto()
+    sized.CopyFrom(graph)
+    for dim in sole_input(sized).type.tensor_type.shape.dim[2:]:
         dim.dim_value = side_px
-    graph = clean_graph(graph)
-    _check_batch(graph, side_px)
-    return graph
+    adapted = make_batch_dynamic(sized)
+    _check_batch(adapted, side_px)
+    return adapted
 
 
 def _check_batch(graph: onnx.ModelProto, side_px: int) -> None:

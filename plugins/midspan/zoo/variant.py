@@ -12,7 +12,7 @@ from midspan.bundle import Accuracy, Preprocessing, Variant, check_variant
 from midspan.errors import BundleError
 from midspan.graph.blocks import find_blocks
 from midspan.graph.macs import count_macs
-from midspan.graph.shapes import sole_input, sole_output
+from midspan.graph.tensors import sole_input, sole_output
 from midspan.zoo.probe import probe_scores
 
 __all__ = ["describe", "write_graph"]

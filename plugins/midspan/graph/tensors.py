@@ -1,4 +1,4 @@
-"""The shape of every tensor of a graph, for a given batch size."""
+"""What a graph's tensors are: who needs them, which enter and leave, and of what shape for a given batch size."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import onnx
 
 from midspan.errors import BundleError
 
-__all__ = ["TensorType", "data_inputs", "sole_input", "sole_output", "tensor_types"]
+__all__ = ["TensorType", "data_inputs", "node_inputs", "sole_input", "sole_output", "tensor_types"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,17 @@ def data_inputs(graph: onnx.GraphProto) -> list[onnx.ValueInfoProto]:
     """The inputs that a caller must give; old graphs list their weights as inputs too."""
     weights = {tensor.name for tensor in graph.initializer}
     return [entry for entry in graph.input if entry.name not in weights]
+
+
+def node_inputs(node: onnx.NodeProto) -> list[str]:
+    """What a node needs, with what the graphs inside it take from outside."""
+    names = list(node.input)
+    for attribute in node.attribute:
+        for inner in (*attribute.graphs, *([attribute.g] if attribute.HasField("g") else ())):
+            for child in inner.node:
+                names += node_inputs(child)
+            names += [entry.name for entry in inner.output]
+    return names
 
 
 def sole_input(model: onnx.ModelProto) -> onnx.ValueInfoProto:
