@@ -1,0 +1,65 @@
+"""What Triton's Python backend loads: decode the host's requests, delegate to the pipeline, encode its answers."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import triton_python_backend_utils as pb_utils
+
+from midspan import wire
+from midspan.config import Config
+from midspan.deploy.checks import check_numpy
+from midspan.errors import MidspanError
+from midspan.pipeline import Pipeline
+from midspan.types import Request, Response
+
+
+class TritonPythonModel:
+    """One instance of the model; Triton gives each its own process."""
+
+    def initialize(self, args: dict[str, str]) -> None:
+        """Load the pipeline that the parameter `midspan` of config.pbtxt describes."""
+        check_numpy(np.__version__)
+        parameters = json.loads(args["model_config"])["parameters"]
+        self._pipeline = Pipeline.load(Config.from_json(parameters["midspan"]["string_value"]))
+
+    def execute(self, requests: Sequence[Any]) -> list[Any]:
+        """Answer a batch; the rows of a request that is itself a batch go through as requests of their own."""
+        rows = [_decode(request) for request in requests]
+        answers = iter(self._pipeline.infer([row for group in rows for row in group]))
+        return [_encode(request, [next(answers) for _ in group]) for request, group in zip(requests, rows, strict=True)]
+
+    def finalize(self) -> None:
+        """Flush what was learned."""
+        self._pipeline.close()
+
+
+def _decode(request: Any) -> list[Request]:
+    parameters = wire.normalise_parameters(json.loads(request.parameters() or "{}"))
+    if request.request_id():
+        parameters.setdefault(wire.PARAMETER_ID, request.request_id())
+    payloads = pb_utils.get_input_tensor_by_name(request, wire.INPUT_PAYLOAD).as_numpy()
+    return [Request(payload.tobytes(), parameters=parameters) for payload in payloads]
+
+
+def _encode(request: Any, answers: Sequence[Response | MidspanError]) -> Any:
+    good = [answer for answer in answers if isinstance(answer, Response)]
+    if len(good) < len(answers) or not good:
+        return pb_utils.InferenceResponse(error=_error(next(a for a in answers if isinstance(a, MidspanError))))
+    reports = [[json.dumps(answer.report)] for answer in good]
+    outputs = {wire.OUTPUT_REPORT: np.array(reports, object)}
+    if all(answer.scores is not None for answer in good):
+        outputs[wire.OUTPUT_SCORES] = np.stack([answer.scores for answer in good])
+    wanted = outputs.keys() & request.requested_output_names()
+    return pb_utils.InferenceResponse([pb_utils.Tensor(name, outputs[name]) for name in wanted])
+
+
+def _error(error: MidspanError) -> Any:
+    codes = {
+        400: pb_utils.TritonError.INVALID_ARG,
+        404: pb_utils.TritonError.NOT_FOUND,
+        503: pb_utils.TritonError.UNAVAILABLE,
+    }
+    code = codes.get(error.status, pb_utils.TritonError.INTERNAL)
+    return pb_utils.TritonError(f"[{error.code}] {error}", code)

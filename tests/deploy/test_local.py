@@ -1,0 +1,5 @@
+from midspan.deploy.ready import Health
+
+
+def test_right(server):
+    assert server.probe().health is Health.RIGHT
