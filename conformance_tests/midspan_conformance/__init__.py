@@ -1,1 +1,1 @@
-"""Checks that a server or a plug-in keeps Midspan's contract."""
+"""Checks that a server keeps Midspan's contract: the same for every host, over plain HTTP, standard library only."""
