@@ -26,7 +26,18 @@ from typing import Any
 from midspan.config import read_table
 from midspan.errors import BundleError, ConfigError, UnknownVariantError
 
-__all__ = ["BUNDLE_VERSION", "Accuracy", "Block", "Family", "Preprocessing", "Variant", "check_variant", "load", "save"]
+__all__ = [
+    "BUNDLE_VERSION",
+    "Accuracy",
+    "Block",
+    "Family",
+    "Preprocessing",
+    "Variant",
+    "check_preprocessing",
+    "check_variant",
+    "load",
+    "save",
+]
 
 BUNDLE_VERSION = 1
 MAX_BUNDLE_JSON_BYTES = 16 * 2**20
@@ -126,16 +137,14 @@ def load(directory: str | Path, *, verify: bool = False) -> Family:
         rows = tables.pop("variants", None)
         if not isinstance(rows, list):
             raise BundleError("variants must be a list")
-        variants = tuple(_variant(directory, row, len(labels), verify) for row in rows)
+        variants = tuple(_variant(directory, row, verify) for row in rows)
         family = read_table(Family, {**tables, "labels": labels, "variants": (), "probe": probe}, "")
         family = Family(family.name, family.default, labels, variants, probe)
-        family.variant(family.default)
+        _check_family(family)
     except BundleError as error:
         raise BundleError(f"bundle {directory}: {error}") from error
-    except (ConfigError, UnknownVariantError, ValueError, OverflowError, RecursionError) as error:  # the last 3: json's
+    except (ConfigError, ValueError, OverflowError, RecursionError) as error:  # the last 3: json's
         raise BundleError(f"bundle {directory}: {error}") from error
-    if len({variant.name for variant in variants}) != len(variants):
-        raise BundleError(f"bundle {directory}: two variants have the same name")
     return family
 
 
@@ -145,9 +154,9 @@ def save(family: Family, directory: str | Path) -> None:
     A reader sees the old bundle or the new one. Raises BundleError for a family that `load` would refuse.
     """
     directory = Path(directory)
+    _check_family(family)
     rows: list[dict[str, Any]] = []
     for variant in family.variants:
-        check_variant(variant, len(family.labels))
         row = asdict(variant)
         del row["path"]
         rows.append({key: value for key, value in row.items() if value is not None})
@@ -164,13 +173,12 @@ def save(family: Family, directory: str | Path) -> None:
     _replace(directory / "bundle.json", (json.dumps(tables, indent=1) + "\n").encode())
 
 
-def _variant(directory: Path, row: Mapping[str, Any], labels: int, verify: bool) -> Variant:
+def _variant(directory: Path, row: Mapping[str, Any], verify: bool) -> Variant:
     if not isinstance(row, Mapping) or "path" in row:
         raise BundleError("each variant must be a table without a path")
     where = f"variant {str(row.get('name'))[:100]!r}"
     path = _inside(directory, row.get("graph", ""))
     variant = read_table(Variant, {**row, "path": str(path)}, where)
-    check_variant(variant, labels)
     if not path.is_file():
         raise BundleError(f"{where}: there is no file {path.name}")
     if path.stat().st_size != variant.graph_bytes:
@@ -178,6 +186,16 @@ def _variant(directory: Path, row: Mapping[str, Any], labels: int, verify: bool)
     if verify and hashlib.sha256(path.read_bytes()).hexdigest() != variant.sha256:
         raise BundleError(f"{where}: {path.name} does not have the SHA-256 that bundle.json states")
     return variant
+
+
+def _check_family(family: Family) -> None:
+    for variant in family.variants:
+        check_variant(variant, len(family.labels))
+    names = [variant.name for variant in family.variants]
+    if len(set(names)) != len(names):
+        raise BundleError(f"two variants have the same name: {', '.join(names)[:200]}")
+    if family.default not in names:
+        raise BundleError(f"the default {family.default[:100]!r} is no variant; there are {', '.join(names)[:200]}")
 
 
 def check_variant(variant: Variant, labels: int) -> None:
@@ -200,11 +218,12 @@ def check_variant(variant: Variant, labels: int) -> None:
         raise BundleError(f"{where}: probe_scores needs {variant.classes} numbers, got {len(variant.probe_scores)}")
     if not all(map(math.isfinite, variant.probe_scores)):
         raise BundleError(f"{where}: probe_scores must be finite")
-    _check_preprocessing(variant.preprocessing, where)
+    check_preprocessing(variant.preprocessing, where)
     _check_blocks(variant, where)
 
 
-def _check_preprocessing(prep: Preprocessing, where: str) -> None:
+def check_preprocessing(prep: Preprocessing, where: str) -> None:
+    """Whether it can be done; `where` begins the error's text. Raises BundleError."""
     if not 1 <= prep.side_px <= prep.resize_px <= MAX_SIDE_PX:
         raise BundleError(f"{where}: needs 1 <= side_px <= resize_px <= {MAX_SIDE_PX}, got {prep}")
     if len(prep.mean) != 3 or len(prep.std) != 3 or not all(map(math.isfinite, (*prep.mean, *prep.std))):

@@ -15,7 +15,6 @@ from midspan.bundle import INTERPOLATIONS, Accuracy, Preprocessing, Variant
 from midspan.errors import BundleError
 
 DEFAULT_OUTPUT = "bundles/efficientnet-lite"
-DEFAULT_VARIANTS = "lite0,lite1,lite2"
 STEPS_PER_VARIANT = 3
 MAX_LABELS_BYTES = 2**24
 
@@ -27,7 +26,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     )
     build = verbs.add_parser("build", help="make the bundle of pretrained EfficientNet-Lite models")
     build.add_argument("--output", metavar="DIR", default=DEFAULT_OUTPUT, help="default: %(default)s")
-    build.add_argument("--variants", metavar="NAMES", default=DEFAULT_VARIANTS, help="default: %(default)s")
+    build.add_argument("--variants", metavar="NAMES", help="fastest first, with commas between; default: all three")
     build.add_argument("--force", action="store_true", help="make it anew even if it is there")
     build.set_defaults(run=run_build)
     _register_add(verbs.add_parser("add", help="add an ONNX classifier to a bundle"))
@@ -54,9 +53,9 @@ def _register_add(add: argparse.ArgumentParser) -> None:
 
 def run_build(args: argparse.Namespace) -> int:
     """Make the EfficientNet-Lite bundle, or find it whole."""
-    from midspan.zoo.build import build_bundle
+    from midspan.zoo.build import DEFAULT_VARIANTS, build_bundle
 
-    names = [name.strip() for name in args.variants.split(",")]
+    names = [name.strip() for name in args.variants.split(",")] if args.variants else DEFAULT_VARIANTS
     with _progress(STEPS_PER_VARIANT * len(names)) as report:
         family = build_bundle(args.output, names, force=args.force, report=report)
     print(f"{args.output}: {', '.join(variant.name for variant in family.variants)}")

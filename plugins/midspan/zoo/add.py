@@ -45,6 +45,7 @@ def add_model(
     leaves the bundle as it was.
     """
     directory = Path(directory)
+    bundle.check_preprocessing(preprocessing, f"variant {name[:100]!r}")
     family = _family(directory, tuple(labels), name)
     if any(variant.name == name for variant in family.variants):
         raise BundleError(f"bundle {directory} has a variant {name!r} already; choose another name")
@@ -95,11 +96,13 @@ def adapt_graph(graph: onnx.ModelProto, side_px: int) -> onnx.ModelProto:
 
 def _check_batch(graph: onnx.ModelProto, side_px: int) -> None:
     images = np.random.default_rng(0).uniform(-1, 1, (TRIAL_IMAGES, 3, side_px, side_px)).astype(np.float32)
-    alone = np.concatenate([run_graph(graph, image[None]) for image in images])
     try:
+        alone = np.concatenate([run_graph(graph, image[None]) for image in images])
         together = run_graph(graph, images)
     except Exception as error:  # onnxruntime's errors share no base class of their own
-        raise BundleError(f"the graph takes one batch size only; export it with a dynamic batch ({error})") from error
+        raise BundleError(
+            f"the graph does not run for 1 and {TRIAL_IMAGES} pictures; export it with a dynamic batch ({error})"
+        ) from error
     if together.shape != alone.shape or not _close(together, alone):
         raise BundleError("the scores of a picture depend on the others in its batch; export it with a dynamic batch")
 

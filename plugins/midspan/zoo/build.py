@@ -43,6 +43,8 @@ def build_bundle(
     it is made beside `output` and moved there. `report` is told each step. Raises BundleError.
     """
     output = Path(output)
+    if not names or len(set(names)) != len(names):
+        raise BundleError(f"needs one variant or more, all different, got {list(names)}")
     if not force and output.exists():
         return _existing(output, names)
     if output.exists() and not (output / "bundle.json").is_file():
