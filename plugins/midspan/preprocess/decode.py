@@ -49,7 +49,7 @@ def _flat(image: Image.Image) -> Image.Image:
         # The high byte, as Pillow takes it for colours of 16 bits; its own conversion would clip at 255.
         return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
     if image.has_transparency_data:
-        image = image.convert("RGBA")
+        image = image if image.mode == "RGBA" else image.convert("RGBA")
         white = Image.new("RGB", image.size, "white")
         white.paste(image, mask=image.getchannel("A"))
         return white

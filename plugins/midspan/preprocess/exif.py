@@ -16,7 +16,7 @@ _MAX_ENTRIES = 512
 
 
 def orientation(exif: bytes | memoryview) -> int:
-    """EXIF's orientation, 1..8. A block that does not say, or is damaged, gives 1: it is no reason to refuse a picture."""
+    """EXIF's orientation, 1..8. A block that does not say, or is damaged, gives 1: no reason to refuse a picture."""
     data = bytes(exif[:_MAX_BYTES]).removeprefix(b"Exif\0\0")
     order = {b"II*\0": "<", b"MM\0*": ">"}.get(data[:4])
     if order is None:

@@ -19,7 +19,6 @@ SIGNATURE = b"\x89PNG\r\n\x1a\n"
 MAX_CHUNKS = 65_536
 """A PNG of 32 MiB in chunks of 8 KiB, which many encoders write, has 4096."""
 _DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
-_ADLER_BYTES = 4
 _END = b"\0\0\0\0IEND\xae\x42\x60\x82"
 
 
@@ -70,12 +69,13 @@ def _header(body: memoryview) -> tuple[int, int]:
 
 
 def _joined(coded: list[memoryview]) -> tuple[bytes, ...]:
-    """The picture's data as one chunk, less the checksum that ends it.
+    """The picture's data as one chunk, less its last byte.
 
-    Pillow leaves rows black where the data end before the last of them, and does not tell. Without the final checksum
-    zlib does not report an end, so Pillow asks for more bytes, finds none, and says that the file is truncated.
+    Pillow leaves rows black where the data end before the last of them, and does not tell. Without the last byte of the
+    checksum that ends them zlib does not report an end, so Pillow asks for more, finds none, and says that the file is
+    truncated. The checksum's other bytes stay: Pillow asks too early where zlib has nothing left to read.
     """
-    data = b"".join(coded)[:-_ADLER_BYTES]
+    data = b"".join(coded)[:-1]
     if not data:
         raise BadPayloadError("the PNG has no picture data")
     return len(data).to_bytes(4, "big") + b"IDAT", data, zlib.crc32(data, zlib.crc32(b"IDAT")).to_bytes(4, "big")
