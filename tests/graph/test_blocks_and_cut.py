@@ -183,3 +183,25 @@ def test_shapes_that_do_not_fit_are_refused(tiny):
     model.graph.output[0].name = "end"
     with pytest.raises(BundleError, match="shapes do not fit together"):
         find_blocks(model)
+
+
+def test_an_input_without_a_shape_is_refused(tiny):
+    model = tiny([helper.make_node("Relu", ["input"], ["scores"])], {}, "scores")
+    model.graph.input[0].type.tensor_type.ClearField("shape")
+    with pytest.raises(BundleError, match="'input' states no shape"):
+        find_blocks(model)
+
+
+def test_an_output_that_the_input_does_not_reach_is_refused(tiny):
+    nodes = [helper.make_node("Relu", ["input"], ["a"]), helper.make_node("Tanh", ["w"], ["scores"])]
+    with pytest.raises(BundleError, match="the output 'scores' needs"):
+        find_blocks(tiny(nodes, {"w": np.ones((2, 3, 4, 4), np.float32)}, "scores"))
+
+
+def test_chance_cannot_be_made_twice_so_it_crosses(tiny):
+    nodes = [
+        helper.make_node("RandomNormal", [], ["noise"], shape=[1, 3, 4, 4]),
+        helper.make_node("Relu", ["input"], ["a"]),
+        helper.make_node("Add", ["a", "noise"], ["scores"]),
+    ]
+    assert [block.tensor for block in find_blocks(tiny(nodes, {}, "scores"))] == ["scores"]

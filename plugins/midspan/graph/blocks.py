@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import accumulate
+from math import prod
 
 import onnx
 
@@ -30,12 +31,13 @@ def find_blocks(model: onnx.ModelProto) -> tuple[Block, ...]:
     types = [tensor_types(model, batch) for batch in TRIAL_BATCHES]
     blocks: list[Block] = []
     start = 0
-    counted: set[str] = set()
+    sizes_bytes = _weight_sizes_bytes(model.graph)
     for position, tensor in _single_crossings(model):
         shape = _per_sample(*(known.get(tensor) for known in types))
         if shape is None:
             continue
-        weight_bytes = _new_weight_bytes(model.graph, start, position + 1, counted)
+        used = {name for node in model.graph.node[start : position + 1] for name in node_inputs(node)}
+        weight_bytes = sum(sizes_bytes.pop(name, 0) for name in used)  # popped: counts once
         blocks.append(Block(f"block{len(blocks) + 1}", tensor, shape, weight_bytes))
         start = position + 1
     if not blocks or blocks[-1].tensor != output:
@@ -45,56 +47,51 @@ def find_blocks(model: onnx.ModelProto) -> tuple[Block, ...]:
 
 def _single_crossings(model: onnx.ModelProto) -> list[tuple[int, str]]:
     """Pairs (node index, tensor): after that node, only that tensor is made already and needed still."""
-    graph = model.graph
-    entry, output = sole_input(model).name, sole_output(model).name
-    made: dict[str, int] = {entry: -1}
-    last_use: dict[str, int] = {entry: -1}
-    for index, node in enumerate(graph.node):
-        needed = [name for name in node_inputs(node) if name in made]
-        for name in needed:
-            last_use[name] = index
-        if needed or node.op_type in RANDOM:
-            for name in filter(None, node.output):
-                made[name] = last_use[name] = index
-    last_use[output] = len(graph.node)
+    entry = sole_input(model).name
+    spans = _spans(model)
+    names = list(spans)
     # Tensors that cross a place, and the sum of their numbers, by difference arrays: with one, the sum names it.
-    names = list(made)
-    changes = [[0, 0] for _ in range(len(graph.node) + 1)]
-    for number, name in enumerate(names):
-        if last_use[name] == made[name]:
-            continue
-        for place, sign in ((max(made[name], 0), 1), (last_use[name], -1)):
+    changes = [[0, 0] for _ in range(len(model.graph.node) + 1)]
+    for number, (made, last_use) in enumerate(spans.values()):
+        for place, sign in ((made, 1), (last_use, -1)):
             changes[place][0] += sign
             changes[place][1] += sign * number
     counts = accumulate(count for count, _ in changes)
     sums = accumulate(total for _, total in changes)
     crossings: dict[str, int] = {}
     for index, (count, total) in enumerate(zip(counts, sums, strict=True)):
-        if count == 1 and index < len(graph.node) and names[total] != entry:
+        if count == 1 and names[total] != entry:
             crossings.setdefault(names[total], index)
     return [(index, name) for name, index in crossings.items()]
+
+
+def _spans(model: onnx.ModelProto) -> dict[str, tuple[int, int]]:
+    """For each tensor that the input or chance has touched: the nodes that make it and that need it last."""
+    nodes = model.graph.node
+    spans = {sole_input(model).name: (0, 0)}
+    for index, node in enumerate(nodes):
+        touched = [name for name in node_inputs(node) if name in spans]
+        for name in touched:
+            spans[name] = (spans[name][0], index)
+        if touched or node.op_type in RANDOM:
+            spans.update({name: (index, index) for name in node.output if name})
+    output = sole_output(model).name
+    if output in spans:
+        spans[output] = (spans[output][0], len(nodes))
+    return spans
 
 
 def _per_sample(two: TensorType | None, three: TensorType | None) -> tuple[int, ...] | None:
     """The shape without the batch, or None where the tensor cannot be cut at (see `find_blocks`)."""
     if two is None or three is None or two.kind != onnx.TensorProto.FLOAT:
         return None
-    if (two.shape[:1], three.shape[:1]) != tuple((batch,) for batch in TRIAL_BATCHES) or two.shape[1:] != three.shape[
-        1:
-    ]:
+    if two.shape[:1] + three.shape[:1] != TRIAL_BATCHES or two.shape[1:] != three.shape[1:]:
         return None
     return two.shape[1:]
 
 
-def _new_weight_bytes(graph: onnx.GraphProto, start: int, stop: int, counted: set[str]) -> int:
-    """Bytes of the weights that nodes [start, stop) use and that are not in `counted`; adds them to it."""
-    used = {name for node in graph.node[start:stop] for name in node_inputs(node)} - counted
-    counted |= used
-    return sum(_byte_size(tensor) for tensor in graph.initializer if tensor.name in used)
-
-
-def _byte_size(tensor: onnx.TensorProto) -> int:
-    count = 1
-    for size in tensor.dims:
-        count *= size
-    return int(count * onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type).itemsize)
+def _weight_sizes_bytes(graph: onnx.GraphProto) -> dict[str, int]:
+    return {
+        tensor.name: prod(tensor.dims) * onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type).itemsize
+        for tensor in graph.initializer
+    }

@@ -58,6 +58,8 @@ def tensor_types(model: onnx.ModelProto, batch: int) -> dict[str, TensorType]:
     for entry in trial.graph.output:
         entry.type.tensor_type.ClearField("shape")
     for entry in data_inputs(trial.graph):
+        if not entry.type.tensor_type.shape.dim:
+            raise BundleError(f"{entry.name!r} states no shape; its rank must be known")
         entry.type.tensor_type.shape.dim[0].dim_value = batch
     try:
         inferred = onnx.shape_inference.infer_shapes(trial, strict_mode=True, data_prop=True)
