@@ -39,9 +39,9 @@ def textured(width_px, height_px, seed=0, mode="RGB"):
     return image.quantize(64) if mode == "P" else image.convert(mode)
 
 
-def encode(image, format, **options):
+def encode(image, container, **options):
     file = BytesIO()
-    image.save(file, format, **options)
+    image.save(file, container, **options)
     return file.getvalue()
 
 

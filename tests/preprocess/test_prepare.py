@@ -16,17 +16,17 @@ from midspan.preprocess.prepare import DECODE_MARGIN, REDUCING_GAP
 from midspan.zoo.reference import reference_tensor
 
 # What docs/preprocessing.md states, in units of 0..255.
-# Rows may be resized before columns or after, and each pass rounds to whole values: even "exact" means within one or two.
+# Rows may be resized before columns or after, and each pass rounds to whole values: even "exact" is within one or two.
 EXACT_MEAN, EXACT_MAX = 0.3, 2
 SCALED_MEAN, SCALED_MAX = 0.75, 12
 
 ORIENTATION = st.integers(1, 8)
 
 
-def is_scaled(width_px, height_px, format, preprocessing=SMALL):
+def is_scaled(width_px, height_px, container, preprocessing=SMALL):
     """Whether decoding or averaging leaves out pixels that the reference looks at."""
     short_px = min(width_px, height_px)
-    if format == "JPEG" and jpeg_scale(width_px, height_px, DECODE_MARGIN * preprocessing.resize_px) > 1:
+    if container == "JPEG" and jpeg_scale(width_px, height_px, DECODE_MARGIN * preprocessing.resize_px) > 1:
         return True
     return short_px / preprocessing.resize_px >= 2 * REDUCING_GAP
 
@@ -42,16 +42,16 @@ def assert_close(payload, scaled, preprocessing=SMALL):
 @example(1, 1, "JPEG", 0)
 @example(32, 32, "PNG", 0)
 @example(28, 299, "WEBP", 0)
-def test_any_size_in_any_format_equals_the_reference(width_px, height_px, format, seed):
-    payload = encode(textured(width_px, height_px, seed), format)
-    assert_close(payload, is_scaled(width_px, height_px, format))
+def test_any_size_in_any_format_equals_the_reference(width_px, height_px, container, seed):
+    payload = encode(textured(width_px, height_px, seed), container)
+    assert_close(payload, is_scaled(width_px, height_px, container))
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.integers(20, 200), st.integers(20, 200), ORIENTATION, st.sampled_from(["JPEG", "PNG", "WEBP"]))
-def test_every_orientation_equals_the_reference(width_px, height_px, orientation, format):
-    payload = encode(textured(width_px, height_px), format, exif=exif(orientation))
-    assert_close(payload, is_scaled(width_px, height_px, format))
+def test_every_orientation_equals_the_reference(width_px, height_px, orientation, container):
+    payload = encode(textured(width_px, height_px), container, exif=exif(orientation))
+    assert_close(payload, is_scaled(width_px, height_px, container))
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -66,7 +66,7 @@ def test_all_orientations_of_one_scene_give_one_tensor(orientation):
 
 
 @pytest.mark.parametrize(
-    ("mode", "format"),
+    ("mode", "container"),
     [
         ("1", "PNG"),
         ("L", "PNG"),
@@ -82,8 +82,8 @@ def test_all_orientations_of_one_scene_give_one_tensor(orientation):
     ],
 )
 @pytest.mark.parametrize("size", [(40, 31), (64, 90), (33, 33)])
-def test_every_mode_equals_the_reference(mode, format, size):
-    assert_close(encode(textured(*size, mode=mode), format), is_scaled(*size, format))
+def test_every_mode_equals_the_reference(mode, container, size):
+    assert_close(encode(textured(*size, mode=mode), container), is_scaled(*size, container))
 
 
 @pytest.mark.parametrize("transparency", [3, bytes(range(0, 256, 4))], ids=["one entry", "an alpha for each"])
@@ -123,19 +123,19 @@ def test_jpeg_variants_equal_the_reference(options):
     assert_close(encode(textured(60, 47), "JPEG", **options), False)
 
 
-@pytest.mark.parametrize("format", ["WEBP", "PNG"])
-def test_of_an_animation_the_first_frame_counts(format):
+@pytest.mark.parametrize("container", ["WEBP", "PNG"])
+def test_of_an_animation_the_first_frame_counts(container):
     frames = [textured(64, 48, seed) for seed in range(3)]
-    moving = encode(frames[0], format, save_all=True, append_images=frames[1:], duration=50, lossless=True)
-    still = encode(frames[0], format, lossless=True)
+    moving = encode(frames[0], container, save_all=True, append_images=frames[1:], duration=50, lossless=True)
+    still = encode(frames[0], container, lossless=True)
     assert np.abs(tensor(moving, SMALL) - tensor(still, SMALL)).max() * 58.4 <= EXACT_MAX
     assert_close(moving, False)
 
 
 @pytest.mark.parametrize("size", [(1, 20_000), (20_000, 1), (20_000, 3), (1, 1)])
-@pytest.mark.parametrize("format", ["PNG", "JPEG"])
-def test_extreme_shapes_are_answered_without_the_reference_s_huge_strip(size, format):
-    pixels = tensor(encode(textured(*size), format), PREP)
+@pytest.mark.parametrize("container", ["PNG", "JPEG"])
+def test_extreme_shapes_are_answered_without_the_reference_s_huge_strip(size, container):
+    pixels = tensor(encode(textured(*size), container), PREP)
     assert pixels.shape == (1, 3, 224, 224)
     assert np.isfinite(pixels).all()
 
@@ -152,11 +152,11 @@ def test_photos_equal_the_reference(path):
 
 
 @pytest.mark.parametrize("times", [2, 3])
-@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP"])
-def test_large_photos_stay_within_the_tolerance(times, format):
+@pytest.mark.parametrize("container", ["JPEG", "PNG", "WEBP"])
+def test_large_photos_stay_within_the_tolerance(times, container):
     with Image.open(photos()[10]) as photo:
         large = photo.resize((photo.width * times, photo.height * times), Image.Resampling.LANCZOS)
-    assert_close(encode(large, format), True, PREP)
+    assert_close(encode(large, container), True, PREP)
 
 
 def test_preprocessed_of_the_right_size_is_used_as_it_is():

@@ -75,11 +75,13 @@ def _says_colours(payload: bytes, start: int) -> bool:
 def _segment(payload: bytes, position: int) -> tuple[int, int, int]:
     """The next segment's marker, start and end; fill bytes and junk before it are skipped, as decoders do."""
     found = _MARKER.search(payload, position)
-    if found is None or found.start() + 4 > len(payload):
+    if found is None:
         raise _truncated(payload)
     start, marker = found.start(), payload[found.start() + 1]
     if marker == _EOI:
         raise BadPayloadError(f"the JPEG ends at byte {start} without a picture")
+    if start + 4 > len(payload):
+        raise _truncated(payload)
     length = int.from_bytes(payload[start + 2 : start + 4], "big")
     if length < 2:
         raise BadPayloadError(f"the JPEG's segment at byte {start} states the impossible length {length}")
