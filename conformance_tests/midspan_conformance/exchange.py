@@ -68,12 +68,16 @@ class Exchange:
 
     @contextlib.contextmanager
     def connection(self) -> Iterator[Connection]:
-        """Open one connection for several messages, and close it."""
+        """Open one connection for several messages, and close it. Raises NoAnswerError."""
         parts = urllib.parse.urlsplit(self.url)
         kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
         http_connection = kind(parts.hostname or "", parts.port, timeout=self.timeout_s)
         try:
+            http_connection.connect()
+            http_connection.auto_open = 0  # a server that closes it must not get a second one unseen
             yield Connection(http_connection)
+        except OSError as error:
+            raise NoAnswerError(f"no connection to {self.url}: {error}") from error
         finally:
             http_connection.close()
 

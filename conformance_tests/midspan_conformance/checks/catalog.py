@@ -14,7 +14,7 @@ MAX_TRIED_BYTES = 64 * 2**20
 @check(
     "midspan.catalog.shape",
     "the catalog has a version, the variants with their sizes, the default among them, limits and parameters",
-    "docs/protocol.md, catalog",
+    "midspan.catalog",
 )
 def shape(subject: Subject) -> str:
     catalog = subject.control("catalog")
@@ -35,7 +35,7 @@ def shape(subject: Subject) -> str:
 @check(
     "midspan.catalog.limit",
     "a payload of one byte more than `limits.max_payload_bytes` is refused with 400 or 413, told why",
-    "docs/protocol.md, catalog",
+    "midspan.catalog",
 )
 def limit(subject: Subject) -> str:
     most_bytes = subject.control("catalog")["limits"]["max_payload_bytes"]

@@ -68,7 +68,7 @@ def overload(subject: Subject) -> str:
 )
 def isolation(subject: Subject) -> str:
     alone = (subject.good().report or {})["predictions"]
-    bad = [BAD_PICTURES[kind] for kind in ("text", "truncated", "bomb", "lying_jpeg")]
+    bad = list(BAD_PICTURES.values())
     payloads = [payload for one in bad for payload in (subject.picture, one)]
     answers = subject.together([lambda payload=payload: subject.classify(payload) for payload in payloads])  # type: ignore[misc]
     for payload, answer in zip(payloads, answers, strict=True):

@@ -13,7 +13,7 @@ __all__ = ["CHECKS"]
 SOURCE = "docs/errors.md, bad_parameter"
 
 
-@check("midspan.parameters.used", "`top_k` says how many predictions come back", "docs/protocol.md, parameters")
+@check("midspan.parameters.used", "`top_k` says how many predictions come back", "midspan.wire")
 def used(subject: Subject) -> str:
     for count in (1, 3):
         rows = (subject.good({"top_k": count}).report or {})["predictions"]
@@ -21,7 +21,7 @@ def used(subject: Subject) -> str:
     return "top_k 1 and 3"
 
 
-@check("midspan.parameters.id", "the caller's `id` comes back in the report", "docs/protocol.md, parameters")
+@check("midspan.parameters.id", "the caller's `id` comes back in the report", "midspan.wire")
 def identity(subject: Subject) -> str:
     told = (subject.good({"id": "photo 1"}).report or {}).get("id")
     require(told == "photo 1", f"id is {told!r}; required is 'photo 1'")
@@ -31,7 +31,7 @@ def identity(subject: Subject) -> str:
 @check(
     "midspan.parameters.headers",
     "options also come as `x-midspan-*` headers, however capitalised, with the bare payload as the body",
-    "docs/protocol.md, parameters",
+    "midspan.wire",
 )
 def headers(subject: Subject) -> str:
     for name in ("x-midspan-top-k", "X-Midspan-Top-K", "X-MIDSPAN-TOP-K"):
