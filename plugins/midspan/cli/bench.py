@@ -1,0 +1,51 @@
+"""`midspan bench overhead`: what Midspan costs, as ratios within one run."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import replace
+from pathlib import Path
+
+
+def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command and its sub-commands."""
+    parser = commands.add_parser("bench", help="measure Midspan against its peers")
+    benches = parser.add_subparsers(metavar="BENCH", required=True)
+    overhead = benches.add_parser("overhead", help="Midspan against bare models on both servers, and the client's cost")
+    overhead.add_argument("--config", default="midspan.toml", metavar="FILE", help="default: %(default)s")
+    overhead.add_argument("--images", metavar="DIR", help="JPEGs to send; default: 20 photos of the package foolbox")
+    overhead.add_argument("--server", choices=["triton", "torchserve", "both"], default="both")
+    overhead.add_argument("--quick", action="store_true", help="a tenth of the requests: shows that it works, no more")
+    overhead.add_argument("--json", action="store_true", help="print JSON")
+    overhead.set_defaults(run=run_overhead)
+
+
+def run_overhead(args: argparse.Namespace) -> int:
+    """Start the servers, measure, print a table; 0 even where a limit is missed, since the table says so."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from midspan.config import Config
+    from midspan.deploy.ports import free_ports
+    from midspan.workbench import overhead, photos
+
+    config = Config.from_toml(args.config)
+    labelled = photos.from_directory(Path(args.images)) if args.images else photos.foolbox_photos()
+    payloads = [photos.as_jpeg(photo.payload) for photo in labelled]
+    sizes = overhead.QUICK if args.quick else overhead.Sizes()
+    console = Console(stderr=True)
+    rows = []
+    with console.status("starting") as status:
+        for kind in ("triton", "torchserve") if args.server == "both" else (args.server,):
+            local = replace(config, server=replace(config.server, **free_ports()))
+            rows += overhead.measure_server(kind, local, payloads, sizes, status.update)
+    if args.json:
+        print(json.dumps({"rows": [row.to_json() for row in rows]}, indent=1))
+        return 0
+    table = Table("measure", "ours", "peer", "ratio", "limit", "", title="What Midspan costs")
+    for row in rows:
+        cells = (f"{row.ours:.3f} {row.unit}", f"{row.peer:.3f} {row.unit}", f"{row.ratio:.3f}", row.limit)
+        table.add_row(row.measure, *cells, "holds" if row.holds else "MISSED")
+    Console().print(table)
+    return 0

@@ -1,0 +1,92 @@
+"""Puts the bare models beside Midspan's own into one server, so that both are measured in the same run."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from midspan.bundle import Family
+from midspan.config import Config
+from midspan.deploy.launch import Launch
+from midspan.errors import ConfigError
+from midspan.preprocess.prepare import DECODE_MARGIN
+
+__all__ = ["BARE", "ECHO", "add_to_torchserve", "add_to_triton"]
+
+BARE = "bare"
+ECHO = "echo"
+
+_SOURCES = Path(__file__).parent / "bare"
+
+_CONFIG = """name: "{name}"
+backend: "python"
+max_batch_size: {max_batch_size}
+input [{{ name: "payload", data_type: TYPE_UINT8, dims: [-1], allow_ragged_batch: true }}]
+output [{{ name: "{output}", data_type: {kind}, dims: [-1] }}]
+instance_group [{{ kind: KIND_CPU, count: {workers} }}]
+dynamic_batching {{ }}
+parameters {{ key: "settings" value {{ string_value: {settings} }} }}
+"""
+
+
+def add_to_triton(launch: Launch, config: Config, family: Family) -> Launch:
+    """Write the models `bare` and `echo` into the launch's repository, with as many workers as Midspan has."""
+    outputs = {BARE: ("scores", "TYPE_FP32"), ECHO: ("echo", "TYPE_UINT8")}
+    for name, (output, kind) in outputs.items():
+        directory = launch.directory / "repository" / name
+        (directory / "1").mkdir(parents=True, exist_ok=True)
+        (directory / "1/model.py").write_text((_SOURCES / f"triton_{name}.py").read_text("utf-8"), "utf-8")
+        text = _CONFIG.format(
+            name=name,
+            output=output,
+            kind=kind,
+            max_batch_size=config.server.max_batch_size,
+            workers=config.server.workers,
+            settings=json.dumps(json.dumps(_settings(family))),
+        )
+        (directory / "config.pbtxt").write_text(text, "utf-8")
+    return replace(launch, command=(*launch.command, *(f"--load-model={name}" for name in outputs)))
+
+
+def add_to_torchserve(launch: Launch, config: Config, family: Family) -> Launch:
+    """Archive the model `bare` into the launch's store and have it loaded too."""
+    server = config.server
+    settings: dict[str, Any] = {
+        "minWorkers": server.workers,
+        "maxWorkers": server.workers,
+        "batchSize": server.max_batch_size,
+        "maxBatchDelay": server.max_batch_delay_ms,
+        "settings": _settings(family),
+    }
+    settings_file = launch.directory / "bare-config.yaml"
+    settings_file.write_text(json.dumps(settings), "utf-8")  # JSON is YAML
+    command = [sys.executable, "-m", "model_archiver.model_packaging", "--force", "--version", "1.0"]
+    command += ["--model-name", BARE, "--handler", str(_SOURCES / "torchserve_bare.py")]
+    command += ["--config-file", str(settings_file), "--export-path", str(launch.directory / "model-store")]
+    env = {**os.environ, "TMPDIR": str(launch.directory)}
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=120, check=False)
+    if done.returncode != 0:
+        raise ConfigError(f"torch-model-archiver failed: {done.stderr.strip()[-500:]}")
+    properties = launch.directory / "config.properties"
+    text = properties.read_text("utf-8")
+    properties.write_text(text.replace("midspan.mar", f"midspan.mar,{BARE}.mar"), "utf-8")
+    return launch
+
+
+def _settings(family: Family) -> Mapping[str, Any]:
+    variant = family.variant(family.default)
+    prep = variant.preprocessing
+    return {
+        "graph": str(variant.path.resolve()),
+        "side_px": prep.side_px,
+        "resize_px": prep.resize_px,
+        "mean": list(prep.mean),
+        "std": list(prep.std),
+        "margin": DECODE_MARGIN,
+    }
