@@ -12,6 +12,7 @@
     │   │   └── PayloadTooLargeError    more bytes or pixels than the server allows
     │   └── UnknownVariantError     404: the family has no such variant
     ├── UnavailableError            503: overloaded, not ready yet, or going down
+    ├── InvalidValueError           a number or a saved state that the pure maths cannot work with; also a ValueError
     └── InternalError               500: our own fault
         └── PluginFailedError       a plug-in raised something else than a MidspanError
 
@@ -29,6 +30,7 @@ __all__ = [
     "BundleError",
     "ConfigError",
     "InternalError",
+    "InvalidValueError",
     "MidspanError",
     "PayloadTooLargeError",
     "PluginError",
@@ -110,6 +112,12 @@ class UnavailableError(MidspanError):
 
     code = "unavailable"
     status = 503
+
+
+class InvalidValueError(MidspanError, ValueError):
+    """A value or a saved state that an estimator, a route or an objective cannot work with."""
+
+    code = "invalid_value"
 
 
 class InternalError(MidspanError):

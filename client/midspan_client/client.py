@@ -1,0 +1,336 @@
+"""The client: one photo in, one answer out, by the route that serves the objective best."""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal
+
+from midspan.routing.chooser import Choice
+from midspan.routing.objective import Objective
+from midspan.routing.route import Route
+from midspan.wire import PARAMETER_CONTROL
+from midspan_client import providers as provider_group
+from midspan_client.answer import Answer, ServerAnswer, Stages
+from midspan_client.catalog import Catalog
+from midspan_client.catalogs import CatalogKeeper
+from midspan_client.decider import Decider, Decision
+from midspan_client.errors import MidspanClientError, NetworkError, ServerError, UnavailableError, UsageError
+from midspan_client.learning import Memory
+from midspan_client.photo import Photo
+from midspan_client.provider import Outcome, RouteProvider
+from midspan_client.providers.original import OriginalProvider
+from midspan_client.retry import Retry
+from midspan_client.session import RequestSession
+from midspan_client.store import Store
+from midspan_client.transport import Transport
+from midspan_client.url import Endpoint
+from midspan_client.wires import Server, open_wire
+
+__all__ = ["Client"]
+
+MAX_TOP_K = 1000
+MAX_NAME = 100
+_PLAIN = OriginalProvider()
+_logger = logging.getLogger("midspan_client")
+
+
+class Client:
+    """Asks one server about photos, from as many threads as you like. Close it, or use it in a ``with`` statement.
+
+    Args:
+        url: http://, https://, grpc:// or grpcs://, host and port.
+        server: what answers there: "triton" or "torchserve".
+        objective: what to choose routes by.
+        network: name of the network in use; every name has a link model of its own. May be set later.
+        store: sqlite file for learned models and the log of decisions; None keeps both in memory.
+        token: goes as ``Authorization: Bearer`` with every request.
+        ca_file: for https: whom to trust instead of the system's authorities, as PEM.
+        timeout_s: bounds connecting, and then each exchange.
+        retries: how often to try again after a broken connection, status 503, or a dead worker.
+        transport: "http" (default), "grpc", or your own object with `send` and `close`.
+        providers: the route providers; None takes all that are installed.
+        clock: monotonic seconds.
+        rng: for the jitter of retries.
+
+    Raises UsageError for arguments that cannot work. Nothing is sent before the first request.
+
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        server: Server = "triton",
+        objective: Objective | None = None,
+        network: str = "unknown",
+        store: str | os.PathLike[str] | None = None,
+        token: str | None = None,
+        ca_file: str | None = None,
+        timeout_s: float = 10.0,
+        retries: int = 2,
+        transport: Transport | Literal["http", "grpc"] | None = None,
+        providers: Sequence[RouteProvider] | None = None,
+        clock: Callable[[], float] = time.perf_counter,
+        rng: random.Random | None = None,
+    ) -> None:
+        self._endpoint = Endpoint.parse(url)
+        self._server = server
+        self.objective = objective or Objective()
+        if not 0 < timeout_s < 1e6:
+            raise UsageError(f"timeout_s must be above 0, got {timeout_s!r}")
+        if not isinstance(retries, int) or not 0 <= retries <= 100:
+            raise UsageError(f"retries must be between 0 and 100, got {retries!r}")
+        self._retry = Retry(retries, rng=rng or random.Random())  # noqa: S311  # jitter, no secret
+        self._clock = clock
+        self._wire = open_wire(
+            self._endpoint, server, transport=transport, token=token, ca_file=ca_file, timeout_s=timeout_s
+        )
+        found, self._problems = _providers(providers)
+        self._store = Store(Path(store) if store is not None else None, str(self._endpoint), clock)
+        self._memory = Memory(self._store, _name(network, "network"))
+        self._decider = Decider(found, self._memory)
+        self._catalogs = CatalogKeeper(self._fetch_catalog, clock)
+        self._lock = threading.Lock()
+        self._closed = False
+
+    def __repr__(self) -> str:
+        return f"Client({str(self._endpoint)!r}, server={self._server!r}, objective={self.objective})"
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def network(self) -> str:
+        """The network in use. Set it when the device changes networks."""
+        return self._memory.network
+
+    @network.setter
+    def network(self, name: str) -> None:
+        with self._lock:
+            self._memory.network = _name(name, "network")
+
+    def classify(
+        self, photo: bytes | str | os.PathLike[str] | Photo, *, variant: str | None = None, top_k: int = 5
+    ) -> Answer:
+        """What is on the photo, by the best route.
+
+        Args:
+            photo: an encoded image (JPEG, PNG, WebP), or the path of one.
+            variant: the model variant to ask; None leaves it to the objective, which picks among all variants if it
+                speaks of accuracy, and else takes the server's default.
+            top_k: how many predictions, 1 to 1000.
+
+        If the chosen route fails for another reason than the network, the photo is sent as it is (`Answer.degraded`
+        says why); if that fails too, the error comes through. Raises a MidspanClientError.
+
+        """
+        taken = self._checked(photo)
+        variant = None if variant is None else _name(variant, "variant")
+        if not isinstance(top_k, int) or isinstance(top_k, bool) or not 1 <= top_k <= MAX_TOP_K:
+            raise UsageError(f"top_k must be between 1 and {MAX_TOP_K}, got {top_k!r}")
+        catalog, degraded = self._open_to_choice(variant)
+        started = self._clock()
+        decision = self._decide(taken, catalog) if catalog is not None else Decision(None, ())
+        if decision.choice is None:
+            if catalog is not None:
+                degraded = _no_route(taken, catalog)
+            return self._plain(taken, decision, variant, top_k, started, degraded)
+        route = decision.choice.route
+        session = self._session(route.variant, top_k)
+        try:
+            answer = self._decider.provider(route).execute(route, taken, session)
+        except Exception as error:  # a provider is a stranger's code and can raise anything
+            if self._is_final(error, route):
+                raise
+            degraded = f"route {route.name!r} failed: {type(error).__name__}: {error}"[:500]
+            _logger.warning("%s; sending the photo as it is", degraded)
+            return self._plain(taken, decision, variant, top_k, started, degraded)
+        return self._finished(taken, decision, route, session, answer, started, "")
+
+    def explain(self, photo: bytes | str | os.PathLike[str] | Photo, *, variant: str | None = None) -> Choice:
+        """The routes that `classify` would choose from now, with their predicted costs. Sends no photo.
+
+        Raises a MidspanClientError if the catalog cannot be fetched or nobody offers a route.
+        """
+        taken = self._checked(photo)
+        wanted = self._narrowed(self._catalogs.current(), variant)
+        if wanted is None:
+            raise UsageError(f"the server has no variant {variant!r}")
+        choice = self._decide(taken, wanted).choice
+        if choice is None:
+            raise UsageError(_no_route(taken, wanted))
+        return choice
+
+    def catalog(self) -> Catalog:
+        """What the server offers, a few minutes old at most. Raises a MidspanClientError."""
+        self._check_open()
+        return self._catalogs.current()
+
+    def close(self) -> None:
+        """Save what was learned and drop all connections. A second call does nothing."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            self._store.close()
+        self._wire.close()
+
+    def _fetch_catalog(self) -> Mapping[str, Any]:
+        # One zero byte, as Triton takes no empty ragged input.
+        report, _ = self._wire.exchange(b"\0", {PARAMETER_CONTROL: "catalog"})
+        return report
+
+    def _open_to_choice(self, variant: str | None) -> tuple[Catalog | None, str]:
+        """The catalog of the variants that may be chosen, or None and why there is none."""
+        try:
+            catalog = self._narrowed(self._catalogs.current(), variant)
+            if catalog is None:  # new on the server, perhaps
+                self._catalogs.doubt()
+                catalog = self._narrowed(self._catalogs.current(), variant)
+        except MidspanClientError as error:
+            return None, f"no catalog: {error}"[:500]
+        return catalog, "" if catalog is not None else f"the catalog has no variant {variant!r}"
+
+    def _narrowed(self, catalog: Catalog, variant: str | None) -> Catalog | None:
+        # Least time or fewest bytes over all variants would always take the smallest one, and nobody asked for that.
+        if variant is None and (self.objective.goal == "accuracy" or self.objective.min_accuracy is not None):
+            return catalog
+        return self._catalogs.only(catalog, catalog.default if variant is None else variant)
+
+    def _decide(self, photo: Photo, catalog: Catalog) -> Decision:
+        with self._lock:
+            decision = self._decider.decide(photo, catalog, self.objective)
+        return replace(decision, warnings=self._problems + decision.warnings) if self._problems else decision
+
+    def _is_final(self, error: Exception, route: Route) -> bool:
+        """Whether sending the photo as it is would fail as well, or was what failed."""
+        if isinstance(error, ServerError) and error.code == "unknown_variant":
+            self._catalogs.doubt()
+        elif route.provider == _PLAIN.name:
+            return isinstance(error, MidspanClientError)
+        return isinstance(error, NetworkError | UnavailableError) or (
+            isinstance(error, ServerError) and error.status in (401, 403)
+        )
+
+    def _plain(
+        self, photo: Photo, decision: Decision, variant: str | None, top_k: int, started: float, degraded: str
+    ) -> Answer:
+        with self._lock:
+            send_s = self._memory.link.transfer_s(len(photo.data))
+        route = Route(_PLAIN.name, _PLAIN.name, variant or "", len(photo.data), 0.0, send_s, 0.0)
+        session = self._session(route.variant, top_k)
+        answer = _PLAIN.execute(route, photo, session)
+        return self._finished(photo, decision, route, session, answer, started, degraded)
+
+    def _session(self, variant: str, top_k: int) -> RequestSession:
+        return RequestSession(self._wire, self._retry, self._clock, variant=variant, top_k=top_k)
+
+    def _finished(
+        self,
+        photo: Photo,
+        decision: Decision,
+        route: Route,
+        session: RequestSession,
+        answer: ServerAnswer,
+        started: float,
+        degraded: str,
+    ) -> Answer:
+        """Put the answer together, learn from it, log it."""
+        total_s = self._clock() - started
+        server_s = min(session.server_s or 0.0, session.wire_s)
+        measured = Stages(total_s - session.wire_s, session.wire_s - server_s, server_s)
+        warning = self._learn(photo, route, session, answer, learn_route=not degraded)
+        result = Answer(
+            predictions=answer.predictions,
+            route=route,
+            measured=measured,
+            total_s=total_s,
+            bytes_up=session.bytes_up,
+            variant=answer.variant or route.variant,
+            report=answer.report,
+            reason=decision.choice.reason if decision.choice and not degraded else "",
+            attempts=session.attempts,
+            degraded=degraded,
+            warnings=decision.warnings + ((warning,) if warning else ()),
+        )
+        self._log(result)
+        return result
+
+    def _learn(
+        self, photo: Photo, route: Route, session: RequestSession, answer: ServerAnswer, *, learn_route: bool
+    ) -> str:
+        with self._lock:
+            if self._closed:
+                return ""
+            for exchange in session.exchanges:
+                if exchange.teaches:
+                    self._memory.link.learn_one(exchange.bytes_up, exchange.transfer_s)
+                    self._memory.learned("link")
+            if not learn_route:
+                return ""
+            outcome = Outcome(
+                photo=photo,
+                answer=answer,
+                device_s=session.device_s,
+                send_s=sum(exchange.transfer_s for exchange in session.exchanges),
+                server_s=session.server_s,
+                bytes_up=session.bytes_up,
+                models=self._decider.models(route),
+            )
+            return self._decider.learn(route, outcome)
+
+    def _log(self, answer: Answer) -> None:
+        route, measured = answer.route, answer.measured
+        names = (str(self._endpoint), self.network, route.name, route.provider, answer.variant)
+        predicted = (route.bytes_up, route.device_s, route.send_s, route.server_s)
+        actual = (answer.bytes_up, measured.device_s, measured.send_s, measured.server_s, answer.total_s)
+        with self._lock:
+            self._store.log((time.time(), *names, answer.attempts, answer.degraded, *predicted, *actual))
+            self._store.flush()
+
+    def _checked(self, photo: bytes | str | os.PathLike[str] | Photo) -> Photo:
+        self._check_open()
+        return Photo.of(photo)
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise UsageError("the client is closed")
+
+
+def _providers(given: Sequence[RouteProvider] | None) -> tuple[list[RouteProvider], tuple[str, ...]]:
+    if given is not None:
+        names = [provider.name for provider in given]
+        if len(set(names)) != len(names):
+            raise UsageError(f"two providers have the same name: {', '.join(names)}")
+        return list(given), ()
+    found, problems = provider_group.load(provider_group.find())
+    for problem in problems:
+        _logger.warning("%s", problem)
+    return found, tuple(problems)
+
+
+def _name(value: str, what: str) -> str:
+    if not isinstance(value, str) or not value or len(value) > MAX_NAME or not value.isprintable():
+        raise UsageError(f"{what} must be printable text of 1 to {MAX_NAME} characters, got {value!r}"[:200])
+    return value
+
+
+def _no_route(photo: Photo, catalog: Catalog) -> str:
+    limit = catalog.max_payload_bytes
+    size = len(photo.data)
+    if limit is not None and size > limit:
+        return f"the photo has {size} bytes; the server takes at most {limit}"
+    return "no provider offers a route for this photo"

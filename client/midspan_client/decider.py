@@ -1,0 +1,87 @@
+"""From a photo to a choice: ask every provider, then the one chooser."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from midspan.errors import InvalidValueError
+from midspan.routing.chooser import Choice, choose
+from midspan.routing.objective import Objective
+from midspan.routing.route import Route
+from midspan_client.catalog import Catalog
+from midspan_client.learning import Memory, ProviderModels
+from midspan_client.photo import Photo
+from midspan_client.provider import Context, Outcome, RouteProvider
+
+__all__ = ["Decider", "Decision"]
+
+MAX_ROUTES = 10_000
+_logger = logging.getLogger("midspan_client")
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """`choice` is None where no provider offers anything. `warnings` has one text for each provider that failed."""
+
+    choice: Choice | None
+    warnings: tuple[str, ...]
+
+
+class Decider:
+    """Asks all providers and keeps each one's failure to itself. Not thread-safe: the client's lock is around it."""
+
+    def __init__(self, providers: Sequence[RouteProvider], memory: Memory) -> None:
+        self._memory = memory
+        self._asked = [(provider, ProviderModels(memory, provider.name)) for provider in providers]
+        self._by_name = {provider.name: (provider, models) for provider, models in self._asked}
+
+    def decide(self, photo: Photo, catalog: Catalog, objective: Objective) -> Decision:
+        """The best of all routes that are offered."""
+        routes: list[Route] = []
+        warnings: list[str] = []
+        link = self._memory.link
+        for provider, models in self._asked:
+            context = Context(photo, catalog, objective, link, models)
+            try:
+                routes += self._routes(provider, context)
+            except Exception as error:  # a stranger's code can raise anything; its routes are lost, nothing else is
+                warnings.append(_warn(provider.name, "could offer no route", error))
+        choice = choose(routes, objective) if routes else None
+        return Decision(choice, tuple(warnings))
+
+    def provider(self, route: Route) -> RouteProvider:
+        """Whose route it is."""
+        return self._by_name[route.provider][0]
+
+    def models(self, route: Route) -> ProviderModels:
+        """The models of the provider whose route it is."""
+        return self._by_name[route.provider][1]
+
+    def learn(self, route: Route, outcome: Outcome) -> str:
+        """Let the provider compare. Returns a warning, "" if all went well."""
+        provider, models = self._by_name[route.provider]
+        try:
+            provider.learn(route, outcome)
+        except Exception as error:  # as above; the answer is there already
+            return _warn(provider.name, "could not learn", error)
+        models.learned()
+        return ""
+
+    def _routes(self, provider: RouteProvider, context: Context) -> list[Route]:
+        routes = [provider.predict(one, context) for one in provider.enumerate(context.photo, context.catalog)]
+        for route in routes:
+            if not isinstance(route, Route) or route.provider != provider.name:
+                raise InvalidValueError(
+                    f"predict must return a Route of provider {provider.name!r}, got {route!r}"[:300]
+                )
+        if len(routes) > MAX_ROUTES:
+            raise InvalidValueError(f"at most {MAX_ROUTES} routes are allowed, got {len(routes)}")
+        return routes
+
+
+def _warn(provider: str, what: str, error: Exception) -> str:
+    text = f"provider {provider!r} {what}: {type(error).__name__}: {error}"[:500]
+    _logger.warning("%s", text)
+    return text

@@ -1,0 +1,53 @@
+"""The plain route: the photo as it is; the server does everything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from midspan.routing.route import Route
+from midspan_client.answer import ServerAnswer
+from midspan_client.catalog import Catalog
+from midspan_client.photo import Photo
+from midspan_client.provider import Candidate, Context, Outcome, Session
+from midspan_client.providers.costs import server_model
+
+__all__ = ["OriginalProvider"]
+
+
+class OriginalProvider:
+    """Sends the bytes unchanged. Costs the device nothing, the link most."""
+
+    name = "original"
+
+    def enumerate(self, photo: Photo, catalog: Catalog) -> Iterable[Candidate]:
+        """One candidate for each variant, unless the photo has more bytes than the server allows."""
+        if catalog.max_payload_bytes is not None and len(photo.data) > catalog.max_payload_bytes:
+            return []
+        return [Candidate(self.name, variant) for variant in catalog.variants]
+
+    def predict(self, candidate: Candidate, context: Context) -> Route:
+        """The link's time for these bytes, and the server's for these pixels."""
+        variant, photo = candidate.variant, context.photo
+        bytes_up = len(photo.data)
+        return Route(
+            name=self.name,
+            provider=self.name,
+            variant=variant.name,
+            bytes_up=bytes_up,
+            device_s=0.0,
+            send_s=context.link.transfer_s(bytes_up),
+            server_s=server_model(context.models, variant).predict_one((1.0, photo.megapixels)),
+            accuracy=variant.accuracy,
+            plan={"variant": variant},
+        )
+
+    def execute(self, route: Route, photo: Photo, session: Session) -> ServerAnswer:
+        """One exchange."""
+        return session.infer(photo.data, photo.header.content_type)
+
+    def learn(self, route: Route, outcome: Outcome) -> None:
+        """The server's time alone: nothing happens on the device, and the client teaches the link."""
+        if outcome.server_s is not None:
+            server_model(outcome.models, route.plan["variant"]).learn_one(
+                (1.0, outcome.photo.megapixels), outcome.server_s
+            )

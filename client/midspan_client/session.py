@@ -1,0 +1,97 @@
+"""One request under way: what a provider's `execute` is given, and what the client reads off afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from midspan.wire import PARAMETER_CONTENT_TYPE, PARAMETER_TOP_K, PARAMETER_VARIANT
+from midspan_client.answer import ServerAnswer
+from midspan_client.retry import Retry
+from midspan_client.wires import Wire
+
+__all__ = ["Exchange", "RequestSession"]
+
+CLEAR_QUEUE = 0.25
+"""An exchange teaches the link only if what the server may have queued unseen is below this part of the transfer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One successful exchange. `transfer_s` is what the client measured less what the server reported."""
+
+    bytes_up: int
+    transfer_s: float
+    teaches: bool
+
+
+class RequestSession:
+    """Times exchanges and device work. One thread's."""
+
+    def __init__(self, wire: Wire, retry: Retry, clock: Callable[[], float], *, variant: str, top_k: int) -> None:
+        self._wire = wire
+        self._retry = retry
+        self._clock = clock
+        self._variant = variant
+        self._top_k = top_k
+        self.exchanges: list[Exchange] = []
+        self.bytes_up = 0
+        self.attempts = 0
+        self.device_s = 0.0
+        self.wire_s = 0.0
+        self.server_s: float | None = None
+
+    def infer(
+        self, payload: bytes, content_type: str = "", parameters: Mapping[str, bool | int | float | str] | None = None
+    ) -> ServerAnswer:
+        """Ask the server, retried within bounds. Raises a MidspanClientError."""
+        merged: dict[str, bool | int | float | str] = {PARAMETER_TOP_K: self._top_k}
+        if self._variant:
+            merged[PARAMETER_VARIANT] = self._variant
+        if content_type:
+            merged[PARAMETER_CONTENT_TYPE] = content_type
+        merged.update(parameters or {})
+        started = self._clock()
+        last_s = 0.0
+
+        def attempt() -> tuple[ServerAnswer, float]:
+            nonlocal last_s
+            begun = self._clock()
+            self.attempts += 1
+            report, connect_s = self._wire.exchange(payload, merged)
+            last_s = self._clock() - begun
+            return ServerAnswer(report), connect_s
+
+        try:
+            (answer, connect_s), _ = self._retry.run(attempt)
+        finally:
+            self.wire_s += self._clock() - started
+        self.bytes_up += len(payload)
+        if answer.server_s is not None:
+            self.server_s = (self.server_s or 0.0) + answer.server_s
+        self.exchanges.append(_exchange(len(payload), last_s - connect_s, connect_s, answer))
+        return answer
+
+    @contextmanager
+    def device(self) -> Iterator[None]:
+        """Time a piece of work on the device."""
+        started = self._clock()
+        try:
+            yield
+        finally:
+            self.device_s += self._clock() - started
+
+
+def _exchange(payload_bytes: int, exchange_s: float, connect_s: float, answer: ServerAnswer) -> Exchange:
+    """What can be learned of the link.
+
+    Not from the first exchange of a connection, even less its handshakes: TCP still probes how fast it may send. Nor
+    from a server that does not say how long it took, or says longer than the whole exchange.
+    """
+    server_s = answer.server_s
+    transfer_s = exchange_s - (server_s or 0.0)
+    clear = answer.queue_max_s <= CLEAR_QUEUE * transfer_s
+    return Exchange(
+        payload_bytes, max(transfer_s, 0.0), server_s is not None and not connect_s and transfer_s > 0 and clear
+    )

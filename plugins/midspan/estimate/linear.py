@@ -1,0 +1,156 @@
+"""Recursive least squares with forgetting, for a handful of features."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from midspan.errors import InvalidValueError
+
+__all__ = ["OnlineLinear"]
+
+MAX_FEATURES = 16
+LIMIT = 1e15
+"""No saved number may be larger: beyond it, products of two overflow into infinities."""
+
+
+class OnlineLinear:
+    """y = w·x, learned one measurement at a time, starting from a prior.
+
+    Args:
+        prior_mean: the weights to believe before anything was measured; its length is the number of features.
+        prior_weight: how many measurements at one unit of each feature the prior is worth; one number, or one each.
+        forgetting: weight that the past keeps at each measurement, in (0, 1]; 0.95 remembers about the last 20.
+        nonnegative: keep every weight at 0 or more, as for a cost that cannot shrink as a feature grows.
+
+    The update is the textbook one (Haykin, Adaptive Filter Theory, RLS): with P the inverse of the weighted
+    information matrix, k = P x / (λ/weight + xᵀ P x), w += k (y - wᵀx), P = (P - k xᵀ P) / λ. Two safeguards: P is not
+    divided by λ where that would make it larger than the prior's, so that directions in which nothing was measured
+    lately are not forgotten beyond what was known at the start; and a weight that falls below 0 is set to 0 with the
+    others moved to their conditional mean. Not thread-safe.
+
+    """
+
+    __slots__ = ("covariance_", "forgetting", "nonnegative", "prior_mean", "prior_weight", "seen_", "weights_")
+
+    def __init__(
+        self,
+        prior_mean: Sequence[float],
+        prior_weight: float | Sequence[float] = 1.0,
+        *,
+        forgetting: float = 0.98,
+        nonnegative: bool = False,
+    ) -> None:
+        size = len(prior_mean)
+        if not 1 <= size <= MAX_FEATURES:
+            raise InvalidValueError(f"prior_mean must have 1 to {MAX_FEATURES} numbers, got {size}")
+        weights = [prior_weight] * size if isinstance(prior_weight, int | float) else list(prior_weight)
+        self.prior_mean = _numbers(list(prior_mean), size, "prior_mean", minimum=0.0 if nonnegative else -LIMIT)
+        self.prior_weight = _numbers(weights, size, "prior_weight", minimum=1 / LIMIT)
+        self.forgetting = _numbers([forgetting], 1, "forgetting", minimum=0.5)[0]
+        if self.forgetting > 1:
+            raise InvalidValueError(f"forgetting must be at most 1, got {forgetting}")
+        self.nonnegative = nonnegative
+        self.weights_ = list(self.prior_mean)
+        self.covariance_ = self._prior_covariance()
+        self.seen_ = 0
+
+    def predict_one(self, features: Sequence[float]) -> float:
+        """wᵀx. Before anything was learned it is what the prior says."""
+        total = 0.0
+        for weight, feature in zip(self.weights_, features, strict=True):
+            total += weight * feature
+        return total
+
+    def learn_one(self, features: Sequence[float], target: float, weight: float = 1.0) -> OnlineLinear:
+        """Take in one measurement; `weight` is how many ordinary ones it is worth. Raises InvalidValueError."""
+        size = len(self.weights_)
+        x = _numbers(features, size, "features")
+        y = _numbers([target], 1, "target")[0]
+        scale = _numbers([weight], 1, "weight", minimum=1e-9)[0]
+        px = [sum(p * value for p, value in zip(row, x, strict=True)) for row in self.covariance_]
+        denominator = self.forgetting / scale + sum(value * p for value, p in zip(x, px, strict=True))
+        error = y - self.predict_one(x)
+        for i in range(size):
+            self.weights_[i] += px[i] / denominator * error
+        self._shrink(px, denominator)
+        if self.nonnegative:
+            self._project()
+        self.seen_ += 1
+        return self
+
+    def doubt(self) -> None:
+        """Be as uncertain again as at the start, but keep the weights: the world has changed."""
+        self.covariance_ = self._prior_covariance()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything, as JSON; `from_dict` makes an equal model of it."""
+        return {
+            "prior_mean": list(self.prior_mean),
+            "prior_weight": list(self.prior_weight),
+            "forgetting": self.forgetting,
+            "nonnegative": self.nonnegative,
+            "weights": list(self.weights_),
+            "covariance": [list(row) for row in self.covariance_],
+            "seen": self.seen_,
+        }
+
+    @classmethod
+    def from_dict(cls, state: Mapping[str, Any]) -> OnlineLinear:
+        """Read what `to_dict` wrote. Raises InvalidValueError for anything damaged, infinite or too large."""
+        if not isinstance(state, Mapping):
+            raise InvalidValueError(f"a saved model must be a table, got {type(state).__name__}")
+        mean, weight, nonnegative = state.get("prior_mean"), state.get("prior_weight"), state.get("nonnegative")
+        if not isinstance(mean, list) or not isinstance(weight, list) or not isinstance(nonnegative, bool):
+            raise InvalidValueError("a saved model lacks its prior_mean, prior_weight or nonnegative")
+        model = cls(mean, weight, forgetting=state.get("forgetting", math.nan), nonnegative=nonnegative)
+        size = len(mean)
+        rows = state.get("covariance")
+        if not isinstance(rows, list) or len(rows) != size:
+            raise InvalidValueError(f"covariance must have {size} rows")
+        model.weights_ = _numbers(state.get("weights"), size, "weights", minimum=0.0 if nonnegative else -LIMIT)
+        model.covariance_ = [_numbers(row, size, "a row of covariance") for row in rows]
+        if any(model.covariance_[i][i] < 0 for i in range(size)):
+            raise InvalidValueError("covariance must not have a negative diagonal")
+        seen = state.get("seen")
+        if not isinstance(seen, int) or isinstance(seen, bool) or not 0 <= seen < 2**53:
+            raise InvalidValueError(f"seen must be a whole number of at least 0, got {seen!r}")
+        model.seen_ = seen
+        return model
+
+    def _prior_covariance(self) -> list[list[float]]:
+        size = len(self.prior_mean)
+        return [[1 / self.prior_weight[i] if i == j else 0.0 for j in range(size)] for i in range(size)]
+
+    def _shrink(self, px: Sequence[float], denominator: float) -> None:
+        """P -= P x xᵀ P / denominator, then forget."""
+        rows, size = self.covariance_, len(px)
+        for i in range(size):
+            for j in range(i, size):
+                value = rows[i][j] - px[i] * px[j] / denominator
+                rows[i][j] = rows[j][i] = value if i != j else max(value, 0.0)
+        if all(rows[i][i] <= self.forgetting / self.prior_weight[i] for i in range(size)):
+            for row in rows:
+                for j in range(size):
+                    row[j] /= self.forgetting
+
+    def _project(self) -> None:
+        weights, rows = self.weights_, self.covariance_
+        for i, weight in enumerate(weights):
+            if weight < 0 < rows[i][i]:
+                step = weight / rows[i][i]
+                for j in range(len(weights)):
+                    weights[j] -= rows[j][i] * step
+        for i, weight in enumerate(weights):
+            weights[i] = max(weight, 0.0)
+
+
+def _numbers(values: Any, size: int, name: str, *, minimum: float = -LIMIT) -> list[float]:
+    if not isinstance(values, list | tuple) or len(values) != size:
+        raise InvalidValueError(f"{name} must have {size} numbers")
+    for value in values:
+        # A NaN fails the comparison too.
+        if isinstance(value, bool) or not isinstance(value, int | float) or not minimum <= value <= LIMIT:
+            raise InvalidValueError(f"{name} must hold numbers between {minimum:g} and {LIMIT:g}, got {value!r}")
+    return [float(value) for value in values]
