@@ -127,12 +127,17 @@ def test_rate_and_delay_add_up(link_to):
 
 def test_connections_share_the_link(link_to):
     _, *ends = link_to(LinkProfile("shared", 20, 20), connections=4)
-    start = time.monotonic()
-    with ThreadPoolExecutor(4) as pool:
-        took_s = [took for took, _ in pool.map(lambda end: ask(end, up=300_000), ends)]
-    whole_s = time.monotonic() - start
+
+    def all_at_once():
+        start = time.monotonic()
+        with ThreadPoolExecutor(4) as pool:
+            took_s = [took for took, _ in pool.map(lambda end: ask(end, up=300_000), ends)]
+        # Not equal: who comes first has filled the link's queue before the others speak.
+        assert min(took_s) > 0.5 * max(took_s), "nobody starves, nobody has it all"
+        return time.monotonic() - start
+
+    whole_s = statistics.median(all_at_once() for _ in range(5))
     assert 4 * 300_000 * 8 / 1e6 / whole_s == pytest.approx(20, rel=0.05)
-    assert min(took_s) > 0.5 * max(took_s), "nobody starves, nobody has it all"
 
 
 def test_a_trace_with_an_outage(link_to):

@@ -35,7 +35,7 @@ class Bottleneck:
         self._rng = rng
         self._clock = clock
         self._turn = asyncio.Lock()  # first come, first served
-        self._changed = asyncio.Event()
+        self._front: asyncio.Future[bool] | None = None
         self._free_s = -math.inf
         self.change(steps, jitter_s)
 
@@ -44,7 +44,8 @@ class Bottleneck:
         self._schedule = Schedule(steps)
         self._jitter_s = jitter_s
         self._origin_s = self._clock()
-        self._changed.set()
+        if self._front is not None:
+            _settle(self._front, False)
 
     def chunk_bytes(self) -> int:
         """How much to read at once."""
@@ -62,19 +63,24 @@ class Bottleneck:
 
     async def _leave(self, arrived_s: float, payload_bytes: int) -> float:
         while True:
-            self._changed.clear()
             start_s = max(arrived_s, self._free_s, self._origin_s)
             left_s = self._origin_s + self._schedule.through_s(start_s - self._origin_s, payload_bytes)
-            if await self._undisturbed_until(left_s - AHEAD_S):
+            wait_s = left_s - AHEAD_S - self._clock()
+            if wait_s <= 0 or await self._undisturbed_for(wait_s):
                 return left_s
 
-    async def _undisturbed_until(self, time_s: float) -> bool:
+    async def _undisturbed_for(self, wait_s: float) -> bool:
         """Wait; but return False as soon as the link changes, for then the time is no longer right."""
-        wait_s = time_s - self._clock()
-        if wait_s <= 0:
-            return True
+        # Not asyncio.wait_for: before Python 3.12 it swallows a cancellation that comes just as the wait is over.
+        self._front = asyncio.get_running_loop().create_future()
+        timer = asyncio.get_running_loop().call_later(wait_s, _settle, self._front, True)
         try:
-            await asyncio.wait_for(self._changed.wait(), None if math.isinf(wait_s) else wait_s)
-        except asyncio.TimeoutError:
-            return True
-        return False
+            return await self._front
+        finally:
+            timer.cancel()
+            self._front = None
+
+
+def _settle(front: asyncio.Future[bool], undisturbed: bool) -> None:
+    if not front.done():
+        front.set_result(undisturbed)

@@ -57,8 +57,7 @@ class LinkEmulator:
         self._down = Bottleneck(profile.down, profile.jitter_ms / 1e3, rng=rng, clock=clock)
         self._connections: set[asyncio.Task[None]] = set()
         self._listener: socket.socket | None = None
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="midspan-link", daemon=True)
+        self._thread: threading.Thread | None = None
 
     @property
     def port(self) -> int:
@@ -85,12 +84,14 @@ class LinkEmulator:
 
     def start(self) -> LinkEmulator:
         """Open the port and begin; once. Raises ConfigError where the port cannot be opened."""
-        if self._thread.ident is not None:
+        if self._thread is not None:
             raise UnavailableError("a link emulator starts once; make another")
         try:
             self._listener = listen(self._wanted_port)
         except OSError as error:
             raise ConfigError(f"cannot open port {self._wanted_port} on 127.0.0.1: {error.strerror}") from error
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="midspan-link", daemon=True)
         self._thread.start()
         self._call(self._begin(self._listener))
         return self
@@ -108,13 +109,12 @@ class LinkEmulator:
 
     def close(self) -> None:
         """Break all connections, close the port, end the thread. A second call does nothing."""
-        if self._loop.is_closed():
+        if self._thread is None or self._listener is None:
             return
-        if self._listener is not None:
-            self._call(self._end(self._listener))
-            self._listener = None
-            self._loop.call_soon_threadsafe(self._loop.stop)
-            self._thread.join()
+        self._call(self._end(self._listener))
+        self._listener = None
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
         self._loop.close()
 
     def __enter__(self) -> LinkEmulator:
