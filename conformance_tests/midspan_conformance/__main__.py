@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +19,7 @@ from midspan_conformance.subject import Subject
 __all__ = ["main"]
 
 FAILED, UNREACHABLE = 1, 2
+TOKEN_VARIABLE = "MIDSPAN_TOKEN"  # noqa: S105  # the variable's name, not a token
 MAX_PICTURE_BYTES = 2**28
 
 
@@ -49,7 +51,7 @@ def _subject(options: argparse.Namespace) -> Subject:
     if options.picture:
         with options.picture.open("rb") as file:
             picture = file.read(MAX_PICTURE_BYTES)
-    exchange = Exchange(options.url, options.timeout, options.token)
+    exchange = Exchange(options.url, options.timeout, os.environ.get(TOKEN_VARIABLE, ""))
     return Subject(HOSTS[options.server](), exchange, picture, options.expect, options.burst)
 
 
@@ -69,10 +71,10 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--server", required=True, choices=sorted(HOSTS), help="what kind of server it is")
     run.add_argument("--picture", type=Path, help="a picture to classify; without it a made one, of nothing known")
     run.add_argument("--expect", type=int, help="the index of the picture's most likely class")
-    run.add_argument("--token", default="", help="a bearer token to send with each request")
     run.add_argument("--timeout", type=_positive, default=30.0, help="seconds to wait for each answer (30)")
     run.add_argument("--burst", type=_count, default=32, help="how many requests at once to provoke overload (32)")
     run.add_argument("--json", action="store_true", help="print one JSON object")
+    run.epilog = f"A bearer token is read from the environment variable {TOKEN_VARIABLE}."
     listing = commands.add_parser("list", help="print every check with its requirement")
     for command in (run, listing):
         command.add_argument("--profile", choices=sorted(PROFILES), default="core", help="which checks (core)")

@@ -75,7 +75,7 @@ def test_status_2_for_a_url_that_is_none(arguments, capsys):
     assert "cannot try" in capsys.readouterr().err
 
 
-def test_the_token_is_sent_and_not_shown(capsys):
+def test_the_token_is_sent_and_not_shown(monkeypatch, capsys):
     seen = []
 
     class Guarded(Brain):
@@ -83,8 +83,9 @@ def test_the_token_is_sent_and_not_shown(capsys):
             seen.append(header)
             return super().parameter_name(header)
 
+    monkeypatch.setenv("MIDSPAN_TOKEN", "s3cret")
     with tiny_server(Guarded()) as url:
-        assert main(["run", "--url", url, "--server", "triton", "--token", "s3cret"]) == 0
+        assert main(["run", "--url", url, "--server", "triton"]) == 0
     assert "Authorization" in seen
     assert "s3cret" not in capsys.readouterr().out
 

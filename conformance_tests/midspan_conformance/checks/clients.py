@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from midspan_conformance.check import check, require
+from midspan_conformance.exchange import Message
 from midspan_conformance.subject import Subject
 
 __all__ = ["CHECKS"]
@@ -28,15 +31,32 @@ def concurrent(subject: Subject) -> str:
     return f"{CLIENTS} clients, {EACH} requests each"
 
 
-@check("midspan.clients.connection", "one connection carries many requests, refused ones among them", "HTTP/1.1")
+@check(
+    "midspan.clients.connection",
+    "one connection carries many requests; after a refusal it does so too, unless the answer says that it closes",
+    "HTTP/1.1, persistent connections",
+)
 def connection(subject: Subject) -> str:
     good = subject.host.classify(subject.picture, {})
     bad = subject.host.classify(b"no picture", {})
+    _carries(subject, [(good, 200)] * 3)
+    closes = _carries(subject, [(good, 200), (bad, 400)])
+    if not closes:
+        _carries(subject, [(bad, 400), (good, 200), (bad, 400), (good, 200)])
+    return f"3 requests on one; after a refusal the host {'closes it and says so' if closes else 'keeps it open'}"
+
+
+def _carries(subject: Subject, messages: Sequence[tuple[Message, int]]) -> bool:
+    """Send all on one connection; returns whether the last answer says that it closes."""
+    closes = False
     with subject.exchange.connection() as line:
-        for message, wanted in ((good, 200), (bad, 400), (good, 200), (bad, 400), (good, 200)):
-            answer = subject.read(line.send(subject.exchange.signed(message)))
+        for message, wanted in messages:
+            require(not closes, "the connection was closed after a good answer")
+            reply = line.send(subject.exchange.signed(message))
+            closes = reply.headers.get("connection", "").lower() == "close"
+            answer = subject.read(reply)
             require(answer.status == wanted, f"on one connection got {answer}; required is status {wanted}")
-    return "5 requests, 2 of them refused"
+    return closes
 
 
 CHECKS = (concurrent, connection)
