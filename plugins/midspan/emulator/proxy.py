@@ -129,7 +129,8 @@ class LinkEmulator:
         asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
     async def _begin(self, listener: socket.socket) -> None:
-        self._accepting = asyncio.ensure_future(self._accept(listener))
+        # Not loop.sock_accept: cancelled just after it accepted, it forgets the connection without closing it.
+        asyncio.get_running_loop().add_reader(listener, self._accept, listener)
 
     async def _change(self, profile: LinkProfile | LinkTrace) -> None:
         self._up.change(profile.up, profile.jitter_ms / 1e3)
@@ -142,22 +143,20 @@ class LinkEmulator:
         await asyncio.gather(*connections, return_exceptions=True)
 
     async def _end(self, listener: socket.socket) -> None:
-        self._accepting.cancel()
-        await asyncio.gather(self._accepting, return_exceptions=True)
-        await self._cut()
+        asyncio.get_running_loop().remove_reader(listener)
         listener.close()
+        await self._cut()
 
-    async def _accept(self, listener: socket.socket) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            try:
-                device, _ = await loop.sock_accept(listener)
-            except OSError:  # out of file descriptors, say; those in use go on
-                await asyncio.sleep(0.05)
-                continue
-            connection = asyncio.ensure_future(self._serve(device))
-            self._connections.add(connection)
-            connection.add_done_callback(self._connections.discard)
+    def _accept(self, listener: socket.socket) -> None:
+        try:
+            device, _ = listener.accept()
+        except OSError:  # it is gone again, or we are out of file descriptors: the loop asks again
+            return
+        connection = asyncio.ensure_future(self._serve(device))
+        self._connections.add(connection)
+        connection.add_done_callback(self._connections.discard)
+        # Not left to _serve: if it is cancelled before its first step, it never runs.
+        connection.add_done_callback(lambda _: device.close())
 
     async def _serve(self, device: socket.socket) -> None:
         server: socket.socket | None = None
@@ -169,5 +168,5 @@ class LinkEmulator:
             for end in filter(None, (device, server)):
                 set_reset_on_close(end)
         finally:
-            for end in filter(None, (device, server)):
-                end.close()
+            if server is not None:
+                server.close()
