@@ -1,19 +1,20 @@
-"""Which part of the stored picture becomes the graph's input, so that nothing else is resized or turned."""
+"""Which part of an upright picture becomes the graph's input, so that nothing else is resized."""
 
 from __future__ import annotations
 
+import math
 from typing import TypeAlias
 
 from midspan.bundle import Preprocessing
 
-__all__ = ["Box", "crop_box", "stored_box"]
+__all__ = ["Box", "crop_box", "scaled_box", "surroundings"]
 
 Box: TypeAlias = tuple[float, float, float, float]
 """Left, top, right, bottom in pixels; fractions are parts of pixels."""
 
-_MIRROR_X = {2, 3, 7, 8}
-_MIRROR_Y = {3, 4, 6, 7}
-_TURNED = {5, 6, 7, 8}
+# Orientations whose upright picture starts where the stored one's rows or columns end. Source: EXIF 2.32, 4.6.5.
+_STARTS_AT_RIGHT_EDGE = {2, 3, 6, 7}
+_STARTS_AT_BOTTOM_EDGE = {3, 4, 7, 8}
 
 
 def crop_box(width_px: int, height_px: int, preprocessing: Preprocessing) -> Box:
@@ -28,19 +29,30 @@ def crop_box(width_px: int, height_px: int, preprocessing: Preprocessing) -> Box
     return left, top, right, bottom
 
 
+def scaled_box(box: Box, width_px: int, height_px: int, orientation: int, scale: int) -> Box:
+    """Where `box` of an upright picture lies in one whose sides were divided by `scale` while it was decoded.
+
+    Decoders round the sides up, so the last pixel may stand for a part of one; turned upright, it may come first.
+    """
+    right_px, bottom_px = -width_px % scale / scale, -height_px % scale / scale
+    x_px = right_px if orientation in _STARTS_AT_RIGHT_EDGE else 0.0
+    y_px = bottom_px if orientation in _STARTS_AT_BOTTOM_EDGE else 0.0
+    left, top, right, bottom = (length_px / scale for length_px in box)
+    return left + x_px, top + y_px, right + x_px, bottom + y_px
+
+
+def surroundings(box: Box, width_px: int, height_px: int, margin_px: float) -> tuple[int, int, int, int]:
+    """Whole pixels around `box`, at least `margin_px` on each side as far as the picture reaches."""
+    left, top, right, bottom = box
+    return (
+        max(math.floor(left - margin_px), 0),
+        max(math.floor(top - margin_px), 0),
+        min(math.ceil(right + margin_px), width_px),
+        min(math.ceil(bottom + margin_px), height_px),
+    )
+
+
 def _span(length_px: int, resized_px: int, side_px: int) -> tuple[float, float]:
     step = length_px / resized_px
     start = (resized_px - side_px) // 2
     return start * step, min((start + side_px) * step, length_px)
-
-
-def stored_box(upright: Box, width_px: float, height_px: float, orientation: int) -> Box:
-    """Where a part of the upright picture lies in the stored one, of `width_px` x `height_px`. Source: EXIF 2.32."""
-    left, top, right, bottom = upright
-    if orientation in _TURNED:
-        left, top, right, bottom = top, left, bottom, right
-    if orientation in _MIRROR_X:
-        left, right = width_px - right, width_px - left
-    if orientation in _MIRROR_Y:
-        top, bottom = height_px - bottom, height_px - top
-    return left, top, right, bottom

@@ -109,7 +109,7 @@ def _scans(payload: bytes, start: int, *, single: bool) -> tuple[memoryview | by
     they wait for more bytes instead, which Pillow reports. So a lone scan is passed without it, followed by as many
     zeros as libjpeg reads ahead, lest the very last rows wait for them too. With several scans that would wait forever.
     """
-    end = payload.find(b"\xff\xd9", start) if single else payload.rfind(b"\xff\xd9", start)
+    end = payload.rfind(b"\xff\xd9", start)  # from the back: most files end with it, and libjpeg stops at the first
     if end < 0:
         raise _truncated(payload)
     if single:

@@ -2,7 +2,7 @@
 
 ::
 
-    parts ─ decode, scaled ─▶ stored pixels ─ resize the kept box alone ─▶ side x side ─ turn, normalise ─▶ (1, 3, S, S)
+    parts ─ decode, scaled ─▶ pixels ─ turn upright ─ resize the kept box alone ─▶ side x side ─ normalise ─▶ tensor
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from PIL import Image
 
 from midspan.bundle import Preprocessing
 from midspan.preprocess.decode import decode, jpeg_scale
-from midspan.preprocess.geometry import Box, crop_box, stored_box
+from midspan.preprocess.geometry import Box, crop_box, scaled_box, surroundings
 from midspan.preprocess.picture import Picture
 
 if TYPE_CHECKING:
@@ -26,6 +26,8 @@ DECODE_MARGIN = 2.0
 """A JPEG is decoded at no less than this many times the size that resizing wants; see docs/preprocessing.md."""
 REDUCING_GAP = 3.0
 """Before resizing, pixels are averaged in whole blocks down to this many times the target size."""
+_WIDEST_KERNEL = 3
+"""Lanczos looks at three target pixels on each side; the others look at fewer."""
 
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -45,18 +47,17 @@ def prepare(picture: Picture, preprocessing: Preprocessing, *, preprocessed: boo
     """
     width_px, height_px = picture.upright_size_px
     if preprocessed:
-        wanted_px, upright = preprocessing.side_px, (0.0, 0.0, float(width_px), float(height_px))
+        wanted_px, box = preprocessing.side_px, (0.0, 0.0, float(width_px), float(height_px))
     else:
-        wanted_px, upright = preprocessing.resize_px, crop_box(width_px, height_px, preprocessing)
+        wanted_px, box = preprocessing.resize_px, crop_box(width_px, height_px, preprocessing)
     scale = 1
     if picture.format == "JPEG":
         scale = jpeg_scale(width_px, height_px, DECODE_MARGIN * wanted_px)
     image = decode(picture, scale)
-    box = stored_box(upright, picture.width_px, picture.height_px, picture.orientation)
-    image = _resize(image, _divide(box, scale), preprocessing)
     if picture.orientation in _TURNS:
         image = image.transpose(_TURNS[picture.orientation])
-    return normalise(image, preprocessing)
+    box = scaled_box(box, width_px, height_px, picture.orientation, scale)
+    return normalise(_resize(image, box, preprocessing), preprocessing)
 
 
 def normalise(image: Image.Image, preprocessing: Preprocessing) -> FloatTensor:
@@ -70,13 +71,12 @@ def normalise(image: Image.Image, preprocessing: Preprocessing) -> FloatTensor:
 
 
 def _resize(image: Image.Image, box: Box, preprocessing: Preprocessing) -> Image.Image:
+    side_px = preprocessing.side_px
     method = Image.Resampling[preprocessing.interpolation.upper()]
-    size_px = (preprocessing.side_px, preprocessing.side_px)
+    # Pillow picks the order of its two passes by the whole picture's sides; cut first, it picks the reference's order.
+    step = max(box[2] - box[0], box[3] - box[1]) / side_px
+    region = surroundings(box, *image.size, margin_px=_WIDEST_KERNEL * max(step, 1.0) + 1)
+    left, top = region[:2]
+    inner = (box[0] - left, box[1] - top, box[2] - left, box[3] - top)
     gap = None if method is Image.Resampling.NEAREST else REDUCING_GAP
-    return image.resize(size_px, method, box=box, reducing_gap=gap)
-
-
-def _divide(box: Box, scale: int) -> Box:
-    """A box of the stored picture in one decoded at `scale`, whose last pixel may be a part of one."""
-    left, top, right, bottom = box
-    return max(left, 0.0) / scale, max(top, 0.0) / scale, right / scale, bottom / scale
+    return image.crop(region).resize((side_px, side_px), method, box=inner, reducing_gap=gap)
