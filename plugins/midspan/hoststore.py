@@ -99,9 +99,12 @@ class HostStore:
                 list(self._counts.items()),
             )
             self._db.executemany(
-                "INSERT INTO means VALUES (?1, ?2, ?3) ON CONFLICT(name) DO UPDATE SET "
-                "mean = mean + max(?4, ?3 * 1.0 / (seen + ?3)) * (?2 - mean), seen = seen + ?3",
-                [(name, mean, seen, 1 - DECAY**seen) for name, (mean, seen) in self._values.items()],
+                "INSERT INTO means VALUES (:name, :mean, :seen) ON CONFLICT(name) DO UPDATE SET "
+                "mean = mean + max(:weight, :seen * 1.0 / (seen + :seen)) * (:mean - mean), seen = seen + :seen",
+                [
+                    {"name": name, "mean": mean, "seen": seen, "weight": 1 - DECAY**seen}
+                    for name, (mean, seen) in self._values.items()
+                ],
             )
             self._db.execute("COMMIT")
         except sqlite3.Error:
