@@ -96,13 +96,15 @@ def launch(config: Config, directory: Path) -> Launch:
         str(directory / "model-store"),
         "-ncs",
     ]
+    known = os.environ.get("PYTHONPATH")
+    python_path = [str(Path(__file__).parent / "quickstart"), *([known] if known else [])]
     keys = directory / "key_file.json"
     server = config.server
     management = f"http://127.0.0.1:{server.management_port}/models/{wire.MODEL_NAME}"
     secured = server.token_authorization
     return Launch(
         command=tuple(command),
-        env={**os.environ, "TMPDIR": str(scratch.absolute())},
+        env={**os.environ, "TMPDIR": str(scratch.absolute()), "PYTHONPATH": os.pathsep.join(python_path)},
         directory=directory,
         token=(lambda: read_tokens(keys)["inference"]) if secured else no_token,
         loaded=lambda: _all_ready(management, read_tokens(keys)["management"] if secured else "", server.workers),
@@ -151,7 +153,7 @@ def _model_config(config: Config) -> dict[str, Any]:
         "minWorkers": server.workers,
         "maxWorkers": server.workers,
         "batchSize": server.max_batch_size,
-        "maxBatchDelay": server.max_batch_delay_ms,
+        "maxBatchDelay": max(1, server.max_batch_delay_ms),  # 0 counts as not given, and then it is 100 ms
         "responseTimeout": RESPONSE_TIMEOUT_S,
         "startupTimeout": STARTUP_TIMEOUT_S,
         "midspan": config.to_tables(),
