@@ -12,9 +12,19 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import onnx
+import onnx.parser
 import pytest
 
 ROOT = Path(__file__).parents[2]
+
+CLASSIFIER = """
+<ir_version: 8, opset_import: ["": 17]>
+own_classifier (float[n, 3, 8, 8] image) => (float[n, 3] scores) {
+    means = GlobalAveragePool(image)
+    scores = Flatten(means)
+}
+"""
 
 # Shared helpers without making tests a package.
 spec = importlib.util.spec_from_file_location("documents", Path(__file__).with_name("documents.py"))
@@ -35,7 +45,7 @@ def photos_of_foolbox() -> list[Path]:
 
 @pytest.fixture
 def checkout(bundle: Path) -> Iterator[Path]:
-    """A directory that looks like a checkout with its bundle made, and some photos as a user would have them."""
+    """A directory that looks like a checkout with its bundle made, and what a user would bring along."""
     with tempfile.TemporaryDirectory(prefix="midspan-docs-") as name:  # short: it will hold sockets
         directory = Path(name)
         tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
@@ -52,6 +62,8 @@ def checkout(bundle: Path) -> Iterator[Path]:
         for photo in photos:
             shutil.copyfile(photo, directory / "photos" / photo.name)
         shutil.copyfile(photos[0], directory / "photo.jpg")
+        onnx.save(onnx.parser.parse_model(CLASSIFIER), directory / "model.onnx")
+        (directory / "labels.txt").write_text("ant\nbee\ncat\n", "utf-8")
         (directory / ".home").mkdir()
         (directory / ".tmp").mkdir()
         yield directory

@@ -1,8 +1,9 @@
 """Every command in README.md, docs/ and the examples' READMEs is run as it stands. The convention for documents:
 
 - The blocks of one document run from top to bottom in one directory, which looks like a checkout of the project: all
-  its files, `bundles/efficientnet-lite` made already, and for a reader's own photos `photo.jpg` and `photos/*.jpg`.
-  Every block is a shell of its own, so files last from block to block, and variables do not.
+  its files and `bundles/efficientnet-lite`, made already. For what a reader brings along there are `photo.jpg`,
+  `photos/*.jpg`, and a small classifier of 8 x 8 pixels, `model.onnx` with `labels.txt`. Every block is a shell of its
+  own: files last from block to block, variables do not.
 - ```sh, ```bash     commands; each must succeed. `python`, `midspan`, … are those of the environment of the tests.
 - ```console         the same, where lines that begin with "$ " are commands and the others show what they print.
 - ```sh server       a command that stays. The next block runs once it has printed a line with "ready" or "listening".
@@ -23,7 +24,7 @@ import textwrap
 from pathlib import Path
 
 import pytest
-from documents import SHELLS, Runner, blocks_of, commands_of
+from documents import SHELLS, DocumentError, Runner, blocks_of, commands_of
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = sorted([ROOT / "README.md", *ROOT.glob("docs/*.md"), *ROOT.glob("examples/*/README.md")])
@@ -40,8 +41,11 @@ every_document = pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
 @every_document
 @pytest.mark.timeout(1800)
 def test_every_command_runs(document, checkout, reader, one_at_a_time):
-    with Runner(name_of(document), checkout, reader) as runner:
-        runner.run(document.read_text("utf-8"))
+    try:
+        with Runner(name_of(document), checkout, reader) as runner:
+            runner.run(document.read_text("utf-8"))
+    except DocumentError as error:
+        pytest.fail(str(error), pytrace=False)
 
 
 @every_document
