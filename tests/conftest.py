@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
@@ -15,9 +14,9 @@ import pytest
 from midspan import bundle as bundles
 from midspan.config import Config
 from midspan.deploy.local import LocalServer
+from midspan.deploy.ports import free_ports
 
 ROOT = Path(__file__).parents[1]
-PORTS = ("http_port", "grpc_port", "metrics_port", "management_port")
 
 StartServer = Callable[..., LocalServer]
 
@@ -61,7 +60,7 @@ def make_config(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Confi
         defaults: dict[str, dict[str, Any]] = {
             "plugins": {"enabled": ["preprocess", "onnxruntime"]},
             "family": {"bundle": str(bundle)},
-            "server": dict(zip(PORTS, free_ports(len(PORTS)), strict=True)),
+            "server": free_ports(),
             "host": {"store": str(tmp_path_factory.mktemp("store") / "host.sqlite")},
         }
         return Config.from_tables({name: {**table, **tables.get(name, {})} for name, table in defaults.items()})
@@ -113,12 +112,3 @@ def start_server(small_bundle: Path, make_config: Callable[..., Config]) -> Iter
             return server
 
         yield start
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports of the loopback that nobody listens on; the operating system chooses them."""
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [int(one.getsockname()[1]) for one in sockets]

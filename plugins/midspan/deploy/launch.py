@@ -19,7 +19,7 @@ class Launch:
     """One way to start a server.
 
     `directory` is where it runs and writes. `token` finds the bearer token that inference needs; a restart makes a new
-    one. `reload` brings dead workers back, in a server that does not do so by itself. `loaded` tells, once a first
+    one. `loaded` tells, once a first
     answer was right, whether all workers are up.
     """
 
@@ -28,5 +28,4 @@ class Launch:
     directory: Path
     shared_memory_prefix: str = ""
     token: Callable[[], str] = no_token
-    reload: Callable[[], None] | None = None
     loaded: Callable[[], bool] = lambda: True

@@ -19,6 +19,7 @@ from midspan.deploy.launch import Launch
 from midspan.deploy.process import ServerProcess
 from midspan.deploy.ready import Finding, Health, Probe
 from midspan.deploy.watchdog import Cure, Watchdog
+from midspan.deploy.workers import TritonWorkers
 from midspan.errors import ConfigError, UnavailableError
 
 __all__ = ["KINDS", "LocalServer"]
@@ -32,11 +33,20 @@ LOAD_ERROR = re.compile(r"(?:\bmidspan\.errors\.)?\b(?:ConfigError|PluginError|B
 class LocalServer:
     """A Triton or a TorchServe that serves one configuration; a context manager, or `start` and `stop`.
 
-    Everything that it writes but `log` lies in a private temporary directory, which goes when it stops. Not
-    thread-safe, but for the watchdog that `watch` starts.
+    `adjust` may change how it is launched, and add to what it loads, before each start. Everything that the server
+    writes but `log` lies in a private temporary directory, which goes when it stops. Not thread-safe, but for the
+    watchdog that `watch` starts.
     """
 
-    def __init__(self, kind: str, config: Config, *, log: Path | None = None, timeout_s: float = 120.0) -> None:
+    def __init__(
+        self,
+        kind: str,
+        config: Config,
+        *,
+        log: Path | None = None,
+        timeout_s: float = 120.0,
+        adjust: Callable[[Launch], Launch] = lambda launch: launch,
+    ) -> None:
         if kind not in KINDS:
             raise ConfigError(f"unknown server {kind[:100]!r}; there are {' and '.join(KINDS)}")
         self.kind = kind
@@ -45,9 +55,11 @@ class LocalServer:
         self.process: ServerProcess | None = None
         self._timeout_s = timeout_s
         self._log = log
+        self._adjust = adjust
         self._directory: Path | None = None
         self._launch: Launch | None = None
-        self._stop_watching = threading.Event()
+        self._stopping = threading.Event()
+        self._lock = threading.Lock()
         self._watcher: threading.Thread | None = None
 
     @property
@@ -59,6 +71,19 @@ class LocalServer:
     def grpc_url(self) -> str:
         """Where gRPC requests go: host and port."""
         return f"{self.config.server.host}:{self.config.server.grpc_port}"
+
+    @property
+    def log(self) -> Path:
+        """The server's own log."""
+        if self._log is not None:
+            return self._log
+        assert self._directory is not None
+        return self._directory / "server.log"
+
+    @property
+    def running(self) -> bool:
+        """Whether the server's main process lives."""
+        return self.process is not None and self.process.running
 
     @property
     def token(self) -> str:
@@ -74,6 +99,7 @@ class LocalServer:
         if self.kind == "torchserve":
             ports["management_port"] = server.management_port
         check_ports(server.host, ports)
+        self._stopping.clear()
         self._directory = Path(tempfile.mkdtemp(prefix="midspan-"))  # short: it holds sockets
         try:
             self._begin()
@@ -84,13 +110,14 @@ class LocalServer:
 
     def stop(self) -> None:
         """End the watchdog, the server and all its children, and remove its files. A second call does nothing."""
-        self._stop_watching.set()
+        with self._lock:  # from here on the watchdog starts nothing any more
+            self._stopping.set()
+        if self.process is not None:
+            self.process.stop()
         if self._watcher is not None:
             self._watcher.join()
             self._watcher = None
-        if self.process is not None:
-            self.process.stop()
-            self.process = None
+        self.process = None
         if self._directory is not None:
             shutil.rmtree(self._directory, ignore_errors=True)
             self._directory = None
@@ -107,17 +134,18 @@ class LocalServer:
 
     def watch(self, report: Callable[[str], None] = lambda text: None) -> None:
         """Start the watchdog in a thread of its own; `stop` ends it. Call it once, after `start`."""
-        cures = [Cure("restart the server", self.restart, revives=True)]
-        if self._launch is not None and self._launch.reload is not None:
-            cures.insert(0, Cure("reload the model", self._launch.reload))
-        dog = Watchdog(
-            self._make_probe(),
-            cures,
-            workers=self.config.server.workers,
-            self_healing=self.kind == "torchserve",
-            report=report,
-        )
-        self._watcher = threading.Thread(target=dog.watch, args=(self._stop_watching.wait,), name="midspan-watchdog")
+        assert self._directory is not None
+        restart = Cure("restart the server", self.restart, revives=True)
+        workers = self.config.server.workers
+        if self.kind == "triton":
+            tended = TritonWorkers(self.url, self._directory / triton.REPOSITORY, workers)
+            reload = Cure("reload the model", tended.reload)
+            dog = Watchdog(
+                self._make_probe(), [reload, restart], signs=[tended.inspect], workers=workers, report=report
+            )
+        else:
+            dog = Watchdog(self._make_probe(), [restart], workers=workers, self_healing=True, report=report)
+        self._watcher = threading.Thread(target=dog.watch, args=(self._stopping.wait,), name="midspan-watchdog")
         self._watcher.start()
 
     def __enter__(self) -> LocalServer:
@@ -134,16 +162,19 @@ class LocalServer:
     def _begin(self) -> None:
         assert self._directory is not None
         make = triton.launch if self.kind == "triton" else torchserve.launch
-        self._launch = make(self.config, self._directory)
-        log = self._log or self._directory / "server.log"
+        self._launch = self._adjust(make(self.config, self._directory))
+        log = self.log
         log_start = log.stat().st_size if log.exists() else 0
-        self.process = ServerProcess(
-            self._launch.command,
-            env=self._launch.env,
-            directory=self._launch.directory,
-            log=log,
-            shared_memory_prefix=self._launch.shared_memory_prefix,
-        )
+        with self._lock:
+            if self._stopping.is_set():
+                raise UnavailableError(f"{self.kind} is being stopped")
+            self.process = ServerProcess(
+                self._launch.command,
+                env=self._launch.env,
+                directory=self._launch.directory,
+                log=log,
+                shared_memory_prefix=self._launch.shared_memory_prefix,
+            )
         self._await_right(self.process, self._launch, log_start)
 
     def _await_right(self, process: ServerProcess, launch: Launch, log_start: int) -> None:
@@ -159,7 +190,8 @@ class LocalServer:
                 return
             if finding.health is Health.WRONG or time.monotonic() > deadline:
                 raise UnavailableError(f"{self.kind} runs but is {finding.health.value}: {finding.text}")
-            time.sleep(POLL_S)
+            if self._stopping.wait(POLL_S):
+                raise UnavailableError(f"{self.kind} is being stopped")
 
 
 def _load_error(log: Path, start: int) -> str:

@@ -67,9 +67,11 @@ class ServerProcess:
         """
         if self.running:
             self._popen.terminate()
+        try:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._popen.wait(grace_s)
-        self.kill()
+        finally:  # a second Ctrl-C cuts the grace short and leaves nothing behind
+            self.kill()
 
     def kill(self) -> None:
         """End the whole session at once."""

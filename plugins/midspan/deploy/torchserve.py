@@ -24,8 +24,9 @@ from midspan.deploy.http import send
 from midspan.deploy.launch import Launch, no_token
 from midspan.errors import ConfigError
 
-__all__ = ["find_java", "launch", "read_tokens", "write_store"]
+__all__ = ["STORE", "find_java", "launch", "read_tokens", "write_store"]
 
+STORE = "model-store"
 MIN_JAVA = 11
 OVERHEAD_BYTES = 2**16
 """What a form and its headers add to a payload; a payload just over the limit still reaches us and learns why."""
@@ -56,7 +57,7 @@ LOG4J = """<?xml version="1.0" encoding="UTF-8"?>
 
 def write_store(config: Config, directory: Path) -> Path:
     """Write `config.properties` and `model-store/midspan.mar` into `directory`; returns the properties' path."""
-    store = directory / "model-store"
+    store = directory / STORE
     scratch = directory / "scratch"
     for folder in (store, scratch):
         folder.mkdir(parents=True, exist_ok=True)
@@ -93,7 +94,7 @@ def launch(config: Config, directory: Path) -> Launch:
         "-f",
         str(properties),
         "-s",
-        str(directory / "model-store"),
+        str(directory / STORE),
         "-ncs",
     ]
     known = os.environ.get("PYTHONPATH")

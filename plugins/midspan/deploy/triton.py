@@ -21,14 +21,23 @@ from pathlib import Path
 from midspan import wire
 from midspan.config import Config
 from midspan.deploy import assets
-from midspan.deploy.http import send
 from midspan.deploy.launch import Launch
-from midspan.errors import ConfigError, UnavailableError
+from midspan.errors import ConfigError
 
-__all__ = ["ADMIN_HEADER", "find_server", "launch", "reload_model", "server_options", "write_repository"]
+__all__ = [
+    "ADMIN_HEADER",
+    "REPOSITORY",
+    "admin_key",
+    "find_server",
+    "launch",
+    "model_file",
+    "server_options",
+    "write_repository",
+]
 
+REPOSITORY = "repository"
 ADMIN_HEADER = "midspan-admin"
-RELOAD_TIMEOUT_S = 60.0
+ADMIN_KEY_FILE = "admin.key"
 EXIT_TIMEOUT_S = 5
 
 
@@ -67,7 +76,7 @@ def write_repository(config: Config, directory: Path, python_env: Path | None = 
     """
     source, target = assets.model_directory(), directory / wire.MODEL_NAME
     (target / "1").mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(source / "1/model.py", target / "1/model.py")
+    shutil.copyfile(source / "1/model.py", model_file(directory))
     env = "" if python_env is None else _parameter("EXECUTION_ENV_PATH", str(python_env.absolute()))
     template = string.Template((source / "config.pbtxt").read_text("utf-8"))
     text = template.substitute(
@@ -79,22 +88,27 @@ def write_repository(config: Config, directory: Path, python_env: Path | None = 
         execution_env=env,
     )
     (target / "config.pbtxt").write_text(text, "utf-8")
+    key_file = target / ADMIN_KEY_FILE
+    if not key_file.exists():  # written anew, it would lock out whoever started a server with the old one
+        key_file.touch(mode=0o600)
+        key_file.write_text(secrets.token_urlsafe(24), "ascii")
     return directory
 
 
-def server_options(config: Config, repository: Path, admin_key: str) -> list[str]:
+def server_options(config: Config, repository: Path) -> list[str]:
     """The options of `tritonserver`.
 
     Model control is explicit, so that dead workers can be brought back; since whoever may load a model may run code,
-    it takes a key.
+    it takes the key that lies in the repository.
     """
-    server = config.server
+    server, lock = config.server, f"model-repository:{ADMIN_HEADER}={admin_key(repository)}"
     return [
         f"--model-repository={repository}",
         "--model-control-mode=explicit",
+        "--disable-auto-complete-config",  # it starts each model once more, before the real start
         f"--load-model={wire.MODEL_NAME}",
-        f"--http-restricted-api=model-repository:{ADMIN_HEADER}={admin_key}",
-        f"--grpc-restricted-protocol=model-repository:{ADMIN_HEADER}={admin_key}",
+        f"--http-restricted-api={lock}",
+        f"--grpc-restricted-protocol={lock}",
         f"--http-header-forward-pattern=(?i){wire.HEADER_PREFIX}.*",
         f"--grpc-header-forward-pattern=(?i){wire.HEADER_PREFIX}.*",
         f"--http-address={server.host}",
@@ -109,10 +123,9 @@ def server_options(config: Config, repository: Path, admin_key: str) -> list[str
 def launch(config: Config, directory: Path) -> Launch:
     """How to start a Triton here that serves `config`; `directory` takes its repository and its backend."""
     installation = find_server()
-    repository = write_repository(config, directory / "repository")
+    repository = write_repository(config, directory / REPOSITORY)
     prefix = f"midspan_{os.getpid()}_{secrets.token_hex(4)}_"
-    admin_key = secrets.token_urlsafe(24)
-    command = [str(installation.server), *server_options(config, repository, admin_key)]
+    command = [str(installation.server), *server_options(config, repository)]
     command += [
         f"--exit-timeout-secs={EXIT_TIMEOUT_S}",
         f"--backend-config=python,shm-region-prefix-name={prefix}",
@@ -124,32 +137,22 @@ def launch(config: Config, directory: Path) -> Launch:
         known = env.get("LD_LIBRARY_PATH")
         libraries = [str(installation.libraries), str(sysconfig.get_config_var("LIBDIR")), *([known] if known else [])]
         env["LD_LIBRARY_PATH"] = os.pathsep.join(libraries)
-    url = f"http://{config.server.host}:{config.server.http_port}"
     return Launch(
         command=tuple(command),
         env=env,
         directory=directory,
         shared_memory_prefix=prefix,
-        reload=lambda: reload_model(url, repository, admin_key),
     )
 
 
-def reload_model(url: str, repository: Path, admin_key: str) -> None:
-    """Have a running Triton load the model afresh, with new workers; the old ones answer until then.
+def model_file(repository: Path) -> Path:
+    """The Python file of the model in a repository; each worker has it on its command line."""
+    return repository / wire.MODEL_NAME / "1/model.py"
 
-    Triton loads only what has changed, hence the new time stamp. Raises UnavailableError.
-    """
-    try:
-        os.utime(repository / wire.MODEL_NAME / "1/model.py")
-    except OSError as error:
-        raise ConfigError(f"cannot mark the model in {repository} as changed: {error.strerror}") from error
-    target = f"{url}/v2/repository/models/{wire.MODEL_NAME}/load"
-    try:
-        status, body = send("POST", target, b"{}", {ADMIN_HEADER: admin_key}, RELOAD_TIMEOUT_S)
-    except OSError as error:
-        raise UnavailableError(f"Triton did not load the model: {error}") from error
-    if status != 200:
-        raise UnavailableError(f"Triton did not load the model: status {status}, {body[:1000]!r}")
+
+def admin_key(repository: Path) -> str:
+    """What the header `midspan-admin` must say to load a model of a repository that `write_repository` wrote."""
+    return (repository / wire.MODEL_NAME / ADMIN_KEY_FILE).read_text("ascii")
 
 
 def _backends(source: Path, stub: Path, directory: Path) -> Path:

@@ -32,7 +32,8 @@ class Watchdog:
     """Looks every `every_s` seconds; what it finds wrong it cures, the mildest cure first.
 
     Each look sends one inference for every worker, one after the other: hosts hand work round, so that a lone dead
-    worker among many is met within one or two looks. A server that answers wrongly is cured at once if `self_healing`
+    worker among many is met within one or two looks. `signs` are cheaper and asked first: each returns a reason for
+    concern since it was last asked, or "". A server that answers wrongly is cured at once if `self_healing`
     is false; one that heals itself, or stays silent, gets `patience_s` first. After each cure the next one waits twice
     as long, up to half a minute, so that what no cure helps is not restarted without end. Overload (503) is no fault.
     """
@@ -43,6 +44,7 @@ class Watchdog:
         cures: Sequence[Cure],
         *,
         workers: int,
+        signs: Sequence[Callable[[], str]] = (),
         self_healing: bool = False,
         every_s: float = 0.5,
         patience_s: float = 10.0,
@@ -52,6 +54,7 @@ class Watchdog:
         self.every_s = every_s
         self._probe = probe
         self._cures = tuple(cures)
+        self._signs = tuple(signs)
         self._probes = min(workers, MAX_PROBES)
         self._self_healing = self_healing
         self._patience_s = patience_s
@@ -85,6 +88,9 @@ class Watchdog:
 
     def _worst(self) -> Finding:
         finding = Finding(Health.RIGHT)
+        for sign in self._signs:
+            if reason := sign():
+                return Finding(Health.FAILED, reason)
         for _ in range(self._probes):
             finding = self._probe()
             if finding.health is not Health.RIGHT:
@@ -108,4 +114,6 @@ class Watchdog:
             cure.apply()
         except MidspanError as error:
             self._report(f"could not {cure.name}: {error}")
+        for sign in self._signs:  # what happened before the cure is no sign of what comes after it
+            sign()
         self._next_cure_at = self._clock() + min(2.0 ** (self._attempts - 1), LONGEST_PAUSE_S)
