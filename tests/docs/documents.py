@@ -17,7 +17,7 @@ import psutil
 
 FENCE = re.compile(r"(?P<indent> *)(?P<fence>`{3,})(?P<info>[^`]*)")
 SHELLS = ("sh", "bash", "console")
-READY = re.compile(r"\b(ready|listening)\b", re.IGNORECASE)
+READY = re.compile(r"\b(ready|listening|Ctrl-C)\b", re.IGNORECASE)
 STOP = "Ctrl-C"
 BLOCK_TIMEOUT_S = 600.0
 STOP_TIMEOUT_S = 60.0

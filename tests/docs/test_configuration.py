@@ -6,12 +6,15 @@ import dataclasses
 import importlib
 import inspect
 import json
+import re
 import types
 import typing
 from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
+import yaml
+from documents import blocks_of
 
 from midspan import parameters
 from midspan.config import Config
@@ -99,3 +102,12 @@ def test_every_parameter_is_documented():
 def test_every_plugin_of_ours_has_a_section():
     for entry in own_plugins():
         assert f"\n### `[plugins.{entry.name}]`\n" in PAGE
+
+
+def test_the_other_spellings_are_read():
+    blocks = {block.language: block.code for block in blocks_of(PAGE) if "midspan" in block.code}
+    from_yaml = Config.from_tables(yaml.safe_load(blocks["yaml"])["midspan"])
+    [quoted] = re.findall(r'string_value: (".*") }', blocks["text"])
+    from_json = Config.from_json(json.loads(quoted))
+    assert from_yaml.plugins.enabled == from_json.plugins.enabled == ("preprocess", "onnxruntime")
+    assert from_yaml.plugins.options == {"preprocess": {"max_pixels": 20_000_000}}
