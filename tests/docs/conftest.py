@@ -35,6 +35,13 @@ sys.modules["documents"] = module
 spec.loader.exec_module(module)
 
 
+def link_all(source: Path, target: Path) -> None:
+    """Make `target` a directory of links to all that is in `source`."""
+    target.mkdir(parents=True)
+    for entry in source.iterdir():
+        (target / entry.name).symlink_to(entry)
+
+
 def photos_of_foolbox() -> list[Path]:
     """20 photos, named after their class; found without importing foolbox, which takes seconds."""
     found = importlib.util.find_spec("foolbox")
@@ -49,14 +56,14 @@ def checkout(bundle: Path) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="midspan-docs-") as name:  # short: it will hold sockets
         directory = Path(name)
         tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-        for entry in sorted({line.split("/", 1)[0] for line in tracked.splitlines()} | {".venv"}):
+        for entry in sorted({line.split("/", 1)[0] for line in tracked.splitlines()}):
             (directory / entry).symlink_to(ROOT / entry)
         (directory / "midspan.toml").unlink()
         shutil.copyfile(ROOT / "midspan.toml", directory / "midspan.toml")
-        own = directory / "bundles" / bundle.name
-        own.mkdir(parents=True)
-        for file in bundle.iterdir():
-            (own / file.name).symlink_to(file)
+        link_all(bundle, directory / "bundles" / bundle.name)
+        link_all(Path(sys.prefix), directory / ".venv")
+        (directory / ".venv/.ready").unlink(missing_ok=True)
+        (directory / ".venv/.ready").touch()  # so that make finds the environment up to date
         photos = photos_of_foolbox()
         (directory / "photos").mkdir()
         for photo in photos:
@@ -83,8 +90,6 @@ def reader(checkout: Path) -> dict[str, str]:
         "PIP_NO_INDEX": "1",
         "PIP_NO_BUILD_ISOLATION": "0",
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
-        # The same for `make setup`.
-        "MAKEFLAGS": "-o .venv/.ready",
     }
 
 
