@@ -28,6 +28,8 @@ from documents import SHELLS, DocumentError, Runner, blocks_of, commands_of
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = sorted([ROOT / "README.md", *ROOT.glob("docs/*.md"), *ROOT.glob("examples/*/README.md")])
+RUNNABLE = re.compile(r"^(?:\$ )?((?:make|midspan|python|pip|curl|pytest)\b.*?)(?: +#.*)?$", re.MULTILINE)
+NEVER_RUN = {"make test"}  # it runs these tests
 LANGUAGES = {"sh", "bash", "console", "python", "toml", "yaml", "json", "text", "mermaid"}
 
 
@@ -56,6 +58,14 @@ def test_fences_keep_the_convention(document):
         if block.language in SHELLS:
             assert block.option in ("", "server"), f"{where}: unknown option {block.option!r}"
             assert commands_of(block).strip(), f"{where}: no command"
+
+
+@every_document
+def test_no_command_hides_in_a_block_that_is_not_run(document):
+    for block in blocks_of(document.read_text("utf-8")):
+        if block.language == "text":
+            hidden = set(RUNNABLE.findall(block.code)) - NEVER_RUN
+            assert not hidden, f"{name_of(document)}:{block.line}: could be run: {', '.join(sorted(hidden))}"
 
 
 @every_document
