@@ -24,11 +24,12 @@ _logger = logging.getLogger("midspan_client")
 
 @dataclass(frozen=True, slots=True)
 class VariantInfo:
-    """One variant. `side_px`, `resize_px` and `macs` are 0, and `accuracy` is None, where the server did not say."""
+    """One variant. Numbers are 0, texts are "" and `accuracy` is None where the server did not say."""
 
     name: str
     side_px: int = 0
     resize_px: int = 0
+    interpolation: str = ""
     classes: int = 0
     macs: int = 0
     accuracy: float | None = None
@@ -40,7 +41,7 @@ class Catalog:
     """What a server offers. `variants` has at least one entry; `default` is one of their names.
 
     `parameters` names what the server reads; None where it did not say. `plugins` is what its plug-ins say of
-    themselves, unchecked. `max_payload_bytes` is None where it did not say.
+    themselves, unchecked. `max_payload_bytes` and `max_pixels` bound a photo; None where it did not say.
     """
 
     variants: tuple[VariantInfo, ...]
@@ -50,6 +51,7 @@ class Catalog:
     family: str = ""
     max_payload_bytes: int | None = None
     parameters: frozenset[str] | None = None
+    max_pixels: int | None = None
     plugins: Mapping[str, Any] = field(default_factory=dict)
 
     def only(self, variant: str) -> Catalog | None:
@@ -81,6 +83,7 @@ def parse_catalog(report: Any) -> Catalog:
     default = _text(report.get("default"))
     limits = _table(report.get("limits"))
     parameters = report.get("parameters")
+    plugins = _table(report.get("plugins"))
     return Catalog(
         variants=variants,
         default=default if default in names else names[0],
@@ -89,7 +92,8 @@ def parse_catalog(report: Any) -> Catalog:
         family=_text(report.get("family")),
         max_payload_bytes=_whole(limits.get("max_payload_bytes"), MAX_BYTES, 0) or None,
         parameters=frozenset(map(_text, parameters)) if isinstance(parameters, list) else None,
-        plugins=_table(report.get("plugins")),
+        max_pixels=_whole(_table(plugins.get("preprocess")).get("max_pixels"), MAX_BYTES, 0) or None,
+        plugins=plugins,
     )
 
 
@@ -111,6 +115,7 @@ def _variant(row: Any) -> VariantInfo | None:
         name=name,
         side_px=side_px if known else 0,
         resize_px=resize_px if known else 0,
+        interpolation=_text(row.get("interpolation")),
         classes=_whole(row.get("classes"), 2**31, 0),
         macs=_whole(row.get("macs"), MAX_MACS, 0),
         accuracy=float(accuracy) if _is_number(accuracy) and 0 <= accuracy <= 1 else None,

@@ -146,7 +146,8 @@ class Client:
         decision = self._decide(taken, catalog) if catalog is not None else Decision(None, ())
         if decision.choice is None:
             if catalog is not None:
-                degraded = _no_route(taken, catalog)
+                _check_limits(taken, catalog)
+                degraded = "no provider offers a route for this photo"
             return self._plain(taken, decision, variant, top_k, started, degraded)
         route = decision.choice.route
         session = self._session(route.variant, top_k)
@@ -154,6 +155,7 @@ class Client:
             answer = self._decider.provider(route).execute(route, taken, session)
         except Exception as error:  # a provider is a stranger's code and can raise anything
             if self._is_final(error, route):
+                self._learn_link(session)
                 raise
             degraded = f"route {route.name!r} failed: {type(error).__name__}: {error}"[:500]
             _logger.warning("%s; sending the photo as it is", degraded)
@@ -171,7 +173,8 @@ class Client:
             raise UsageError(f"the server has no variant {variant!r}")
         choice = self._decide(taken, wanted).choice
         if choice is None:
-            raise UsageError(_no_route(taken, wanted))
+            _check_limits(taken, wanted)
+            raise UsageError("no provider offers a route for this photo")
         return choice
 
     def catalog(self) -> Catalog:
@@ -252,7 +255,8 @@ class Client:
         total_s = self._clock() - started
         server_s = min(session.server_s or 0.0, session.wire_s)
         measured = Stages(total_s - session.wire_s, session.wire_s - server_s, server_s)
-        warning = self._learn(photo, route, session, answer, learn_route=not degraded)
+        self._learn_link(session)
+        warning = "" if degraded else self._learn(photo, route, session, answer)
         result = Answer(
             predictions=answer.predictions,
             route=route,
@@ -269,18 +273,17 @@ class Client:
         self._log(result)
         return result
 
-    def _learn(
-        self, photo: Photo, route: Route, session: RequestSession, answer: ServerAnswer, *, learn_route: bool
-    ) -> str:
+    def _learn_link(self, session: RequestSession) -> None:
         with self._lock:
-            if self._closed:
-                return ""
-            for exchange in session.exchanges:
-                if exchange.teaches:
-                    self._memory.link.learn_one(exchange.bytes_up, exchange.transfer_s)
-                    self._memory.learned("link")
-            if not learn_route:
-                return ""
+            link = self._memory.link
+            for one in session.exchanges:
+                # What ran into its limit is a lower bound: no news to a link that is believed to be slower still.
+                if one.teaches and (one.complete or one.transfer_s > link.transfer_s(one.bytes_up)):
+                    link.learn_one(one.bytes_up, one.transfer_s)
+            self._memory.learned("link")
+
+    def _learn(self, photo: Photo, route: Route, session: RequestSession, answer: ServerAnswer) -> str:
+        with self._lock:
             outcome = Outcome(
                 photo=photo,
                 answer=answer,
@@ -328,9 +331,10 @@ def _name(value: str, what: str) -> str:
     return value
 
 
-def _no_route(photo: Photo, catalog: Catalog) -> str:
-    limit = catalog.max_payload_bytes
-    size = len(photo.data)
-    if limit is not None and size > limit:
-        return f"the photo has {size} bytes; the server takes at most {limit}"
-    return "no provider offers a route for this photo"
+def _check_limits(photo: Photo, catalog: Catalog) -> None:
+    """A photo that no route makes fit is not sent just to be refused. Raises UsageError."""
+    size, pixels = len(photo.data), round(photo.megapixels * 1e6)
+    if catalog.max_payload_bytes is not None and size > catalog.max_payload_bytes:
+        raise UsageError(f"the photo has {size} bytes; the server takes at most {catalog.max_payload_bytes}")
+    if catalog.max_pixels is not None and pixels > catalog.max_pixels:
+        raise UsageError(f"the photo has {pixels} pixels; the server takes at most {catalog.max_pixels}")

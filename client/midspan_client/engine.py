@@ -46,20 +46,24 @@ class PillowEngine:
         return image if image.mode in ("RGB", "L") else image.convert("RGB")
 
     def resize(self, image: Any, resize_px: int, side_px: int) -> Any:
-        """As torchvision does it: the longer side is rounded down, the cut is centred."""
-        width, height = image.size
-        short = min(width, height)
-        long = max(resize_px, int(resize_px * max(width, height) / short))
-        size = (resize_px, long) if width <= height else (long, resize_px)
-        scaled = image.resize(size, self._image.Resampling.BICUBIC)
-        left, top = round((size[0] - side_px) / 2), round((size[1] - side_px) / 2)
-        return scaled.crop((left, top, left + side_px, top + side_px))
+        """Only what the cut keeps is computed. Sides and corners are rounded as Midspan's server rounds them."""
+        scale = resize_px / min(image.size)
+        left, right = _span(image.width, round(image.width * scale), side_px)
+        top, bottom = _span(image.height, round(image.height * scale), side_px)
+        return image.resize((side_px, side_px), self._image.Resampling.BICUBIC, box=(left, top, right, bottom))
 
     def encode(self, image: Any, quality: int) -> bytes:
         """A baseline JPEG with 4:2:0 chroma."""
         buffer = io.BytesIO()
         image.save(buffer, "JPEG", quality=quality)
         return buffer.getvalue()
+
+
+def _span(length_px: int, resized_px: int, side_px: int) -> tuple[float, float]:
+    """Where the middle `side_px` of a side resized to `resized_px` lie in the original side."""
+    step = length_px / resized_px
+    start = (resized_px - side_px) // 2
+    return start * step, min((start + side_px) * step, length_px)
 
 
 def default_engine() -> Engine | None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from midspan.wire import PARAMETER_CONTENT_TYPE, PARAMETER_TOP_K, PARAMETER_VARIANT
 from midspan_client.answer import ServerAnswer
+from midspan_client.errors import RequestTimeoutError
 from midspan_client.retry import Retry
 from midspan_client.wires import Wire
 
@@ -19,11 +20,15 @@ CLEAR_QUEUE = 0.25
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One successful exchange. `transfer_s` is what the client measured less what the server reported."""
+    """One exchange. `transfer_s` is what the client measured less what the server reported.
+
+    `complete` is False for one that ran into its time limit: it would have taken at least as long.
+    """
 
     bytes_up: int
     transfer_s: float
     teaches: bool
+    complete: bool = True
 
 
 class RequestSession:
@@ -52,11 +57,11 @@ class RequestSession:
         if content_type:
             merged[PARAMETER_CONTENT_TYPE] = content_type
         merged.update(parameters or {})
-        started = self._clock()
+        started = begun = self._clock()
         last_s = 0.0
 
         def attempt() -> tuple[ServerAnswer, float]:
-            nonlocal last_s
+            nonlocal begun, last_s
             begun = self._clock()
             self.attempts += 1
             report, connect_s = self._wire.exchange(payload, merged)
@@ -65,6 +70,9 @@ class RequestSession:
 
         try:
             (answer, connect_s), _ = self._retry.run(attempt)
+        except RequestTimeoutError as error:
+            self.exchanges.append(Exchange(len(payload), self._clock() - begun, teaches=True, complete=False))
+            raise error
         finally:
             self.wire_s += self._clock() - started
         self.bytes_up += len(payload)

@@ -50,6 +50,7 @@ def _variant(variant: Variant, means: Mapping[str, float]) -> dict[str, Any]:
         "name": variant.name,
         "side_px": variant.preprocessing.side_px,
         "resize_px": variant.preprocessing.resize_px,
+        "interpolation": variant.preprocessing.interpolation,
         "classes": variant.classes,
         "macs": variant.macs,
         "accuracy": variant.accuracy.top1 if variant.accuracy else None,

@@ -16,12 +16,14 @@ from midspan_client.errors import (
 )
 from midspan_client.transport import Reply
 
-__all__ = ["Dialect", "HttpRequest", "Parameters", "error_of_status", "parse_json"]
+__all__ = ["STRANGE", "Dialect", "HttpRequest", "Parameters", "error_of_status", "parse_json"]
 
 Parameters: TypeAlias = Mapping[str, bool | int | float | str]
 MAX_TEXT = 1000
 _DEAD_WORKER: Final = ("is not healthy", "worker died")
 """What Triton and TorchServe say with status 500 when a worker process is gone: another one may answer."""
+STRANGE: Final = (400, 404, 405, 501)
+"""Statuses that a server answers to a request of another server's; others may be a proxy's between us."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,9 @@ def error_of_status(status: int, code: str, text: str) -> MidspanClientError:
     if 500 <= status < 600:
         dead = any(sign in text.lower() for sign in _DEAD_WORKER)
         return ServerFaultError(status, code, text, retryable=dead)
-    return ProtocolError(f"the server answered with status {status}, which Midspan's servers never do")
+    return ProtocolError(
+        f"the server answered with status {status}, which no Midspan server does (redirects are not followed)"
+    )
 
 
 def parse_json(raw: bytes, what: str) -> dict[str, Any]:

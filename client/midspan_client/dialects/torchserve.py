@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from midspan.wire import MODEL_NAME, header_name
-from midspan_client.dialects import HttpRequest, Parameters, error_of_status, parse_json
+from midspan_client.dialects import STRANGE, HttpRequest, Parameters, error_of_status, parse_json
 from midspan_client.errors import MidspanClientError, ProtocolError, UsageError, WrongServerError
 from midspan_client.transport import Reply
 
@@ -48,7 +48,7 @@ class TorchServeDialect:
                 text = "TorchServe answers there, but this port serves no predictions; is it the management port?"
                 return WrongServerError(reply.status, "", text)
             return error_of_status(reply.status, "", _text(body["message"]))
-        if reply.status in (400, 404, 405, 501):
+        if reply.status in STRANGE:
             return WrongServerError(
                 reply.status,
                 "",

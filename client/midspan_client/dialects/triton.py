@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from midspan.wire import INPUT_PAYLOAD, MODEL_NAME, OUTPUT_REPORT
-from midspan_client.dialects import HttpRequest, Parameters, error_of_status, parse_json
+from midspan_client.dialects import STRANGE, HttpRequest, Parameters, error_of_status, parse_json
 from midspan_client.errors import MidspanClientError, ProtocolError, WrongServerError
 from midspan_client.transport import Reply
 
@@ -61,16 +61,14 @@ class TritonDialect:
             error = parse_json(reply.body, "the error").get("error")
         except ProtocolError:
             error = None
-        if not isinstance(error, str):
-            if reply.status == 503 or reply.status in (401, 403, 413, 429):  # a proxy's, or an overloaded server's own
-                return error_of_status(reply.status, "", reply.body[:200].decode("utf-8", "replace"))
+        if not isinstance(error, str) and reply.status in STRANGE:
             return WrongServerError(
                 reply.status,
                 "",
                 f"what answers there is not Triton's HTTP port: status {reply.status} and not Triton's form of an "
                 f"error; is it TorchServe, or Triton's metrics port?",
             )
-        code, text = coded_text(error)
+        code, text = coded_text(error if isinstance(error, str) else reply.body[:200].decode("utf-8", "replace"))
         return error_of_status(reply.status, code, text)
 
 

@@ -20,8 +20,10 @@ class OriginalProvider:
     name = "original"
 
     def enumerate(self, photo: Photo, catalog: Catalog) -> Iterable[Candidate]:
-        """One candidate for each variant, unless the photo has more bytes than the server allows."""
+        """One candidate for each variant, unless the photo has more bytes or pixels than the server allows."""
         if catalog.max_payload_bytes is not None and len(photo.data) > catalog.max_payload_bytes:
+            return []
+        if catalog.max_pixels is not None and photo.megapixels * 1e6 > catalog.max_pixels:
             return []
         return [Candidate(self.name, variant) for variant in catalog.variants]
 

@@ -18,6 +18,8 @@ from midspan_client.providers.costs import server_model
 __all__ = ["ResizedProvider"]
 
 QUALITY = 90
+INTERPOLATION = "bicubic"
+"""What engines do; a variant that wants another one is resized by the server."""
 OVERSAMPLING = 2
 """Scaled decoding stops at this multiple of the final size: what is lost beyond it is below what the filter removes."""
 MAX_MEGAPIXELS = 100.0
@@ -39,7 +41,7 @@ class ResizedProvider:
         self._engine = engine or default_engine()
 
     def enumerate(self, photo: Photo, catalog: Catalog) -> Iterable[Candidate]:
-        """One candidate for each variant whose geometry is known.
+        """One candidate for each variant whose geometry is known and can be made here.
 
         None where the server does not read `preprocessed`, nor for transparent, animated, CMYK or 16-bit pictures:
         there the server's own rules decide.
@@ -47,7 +49,11 @@ class ResizedProvider:
         readable = catalog.parameters is None or PARAMETER_PREPROCESSED in catalog.parameters
         if self._engine is None or not readable or not photo.header.simple or photo.megapixels > MAX_MEGAPIXELS:
             return []
-        return [Candidate(self.name, variant) for variant in catalog.variants if variant.side_px]
+        return [
+            Candidate(self.name, variant)
+            for variant in catalog.variants
+            if variant.side_px and variant.interpolation in ("", INTERPOLATION)
+        ]
 
     def predict(self, candidate: Candidate, context: Context) -> Route:
         """Device time over size and pixels, bytes from what this variant's pictures had lately."""

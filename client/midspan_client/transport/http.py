@@ -157,6 +157,10 @@ class HttpTransport:
             return WrongServerError(0, "", f"{where}: the certificate is not trusted: {error.verify_message}")
         if isinstance(error, ssl.SSLError) and "WRONG_VERSION_NUMBER" in str(error):
             return WrongServerError(0, "", f"{where} does not speak TLS; use an http:// URL")
+        if isinstance(error, TimeoutError) and verb == "connect":
+            unreachable = ConnectError(f"{where}: no connection within {self._timeout_s:g} s")
+            unreachable.retryable = False  # the caller's time is used up
+            return unreachable
         if isinstance(error, TimeoutError):
             return RequestTimeoutError(f"{where}: no {verb} within {self._timeout_s:g} s")
         if isinstance(error, http.client.RemoteDisconnected):

@@ -58,10 +58,7 @@ class OnlineLinear:
 
     def predict_one(self, features: Sequence[float]) -> float:
         """wᵀx. Before anything was learned it is what the prior says."""
-        total = 0.0
-        for weight, feature in zip(self.weights_, features, strict=True):
-            total += weight * feature
-        return total
+        return _dot(self.weights_, features)
 
     def learn_one(self, features: Sequence[float], target: float, weight: float = 1.0) -> OnlineLinear:
         """Take in one measurement; `weight` is how many ordinary ones it is worth. Raises InvalidValueError."""
@@ -69,8 +66,11 @@ class OnlineLinear:
         x = _numbers(features, size, "features")
         y = _numbers([target], 1, "target")[0]
         scale = _numbers([weight], 1, "weight", minimum=1e-9)[0]
-        px = [sum(p * value for p, value in zip(row, x, strict=True)) for row in self.covariance_]
-        denominator = self.forgetting / scale + sum(value * p for value, p in zip(x, px, strict=True))
+        px = [_dot(row, x) for row in self.covariance_]
+        if _dot(px, x) < 0:  # rounding, or a saved state that was no covariance: xᵀ P x cannot be negative
+            self.doubt()
+            px = [_dot(row, x) for row in self.covariance_]
+        denominator = self.forgetting / scale + _dot(px, x)
         error = y - self.predict_one(x)
         for i in range(size):
             self.weights_[i] += px[i] / denominator * error
@@ -111,6 +111,8 @@ class OnlineLinear:
             raise InvalidValueError(f"covariance must have {size} rows")
         model.weights_ = _numbers(state.get("weights"), size, "weights", minimum=0.0 if nonnegative else -LIMIT)
         model.covariance_ = [_numbers(row, size, "a row of covariance") for row in rows]
+        if any(model.covariance_[i][j] != model.covariance_[j][i] for i in range(size) for j in range(size)):
+            raise InvalidValueError("covariance must be symmetric")
         if any(model.covariance_[i][i] < 0 for i in range(size)):
             raise InvalidValueError("covariance must not have a negative diagonal")
         seen = state.get("seen")
@@ -144,6 +146,13 @@ class OnlineLinear:
                     weights[j] -= rows[j][i] * step
         for i, weight in enumerate(weights):
             weights[i] = max(weight, 0.0)
+
+
+def _dot(a: Sequence[float], b: Sequence[float]) -> float:
+    total = 0.0
+    for x, y in zip(a, b, strict=True):
+        total += x * y
+    return total
 
 
 def _numbers(values: Any, size: int, name: str, *, minimum: float = -LIMIT) -> list[float]:

@@ -1,0 +1,71 @@
+"""A reader one version behind or ahead, and one that nobody can crash."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from midspan.wire import CATALOG_VERSION
+from midspan_client.catalog import parse_catalog
+from midspan_client.errors import ProtocolError
+
+
+def test_keys_of_the_future_are_ignored_and_optional_ones_may_be_missing():
+    catalog = parse_catalog(
+        {"catalog_version": CATALOG_VERSION + 1, "routes": {"teleport": 1}, "variants": [{"name": "a", "wings": 2}]}
+    )
+    assert catalog.default == "a"
+    assert catalog.variants[0].side_px == 0
+    assert catalog.max_payload_bytes is None
+    assert catalog.parameters is None
+
+
+@pytest.mark.parametrize("version", [CATALOG_VERSION - 1, CATALOG_VERSION, CATALOG_VERSION + 1])
+def test_one_version_behind_or_ahead_works(version):
+    assert parse_catalog({"catalog_version": version, "variants": [{"name": "a"}]}).version == version
+
+
+@pytest.mark.parametrize("report", [
+    5, [], {}, {"variants": 5}, {"variants": []}, {"variants": [{}]}, {"variants": [{"name": "x" * 101}]},
+    {"variants": [{"name": "a"}] * 1001}, {"variants": [{"name": "a"}], "catalog_version": CATALOG_VERSION + 2},
+])  # fmt: skip
+def test_what_cannot_be_used_is_told(report):
+    with pytest.raises(ProtocolError):
+        parse_catalog(report)
+
+
+def test_absurd_values_are_dropped():
+    row = {
+        "name": "a", "side_px": 10**12, "resize_px": -4, "classes": True, "macs": 1e300, "accuracy": float("nan"),
+        "server_s": {"run": -1, "decode": float("inf"), "prepare": 0.001, "x\n": 1},
+    }  # fmt: skip
+    catalog = parse_catalog({
+        "variants": [row, 7], "default": "gone", "limits": {"max_payload_bytes": -1}, "parameters": 5, "plugins": [],
+    })  # fmt: skip
+    variant = catalog.variants[0]
+    assert (variant.side_px, variant.resize_px, variant.classes, variant.macs) == (0, 0, 0, 0)
+    assert variant.accuracy is None
+    assert variant.server_s == {"prepare": 0.001}
+    assert catalog.default == "a"
+    assert catalog.max_payload_bytes is None
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(
+        ["name", "variants", "default", "limits", "side_px", "resize_px", "server_s", "run", "plugins", "preprocess",
+         "max_pixels", "parameters", "accuracy", "catalog_version", "max_payload_bytes"]), inner, max_size=6),
+    max_leaves=20,
+)  # fmt: skip
+
+
+@settings(max_examples=300, deadline=None)
+@given(JSON)
+def test_anything_gives_a_catalog_or_a_typed_error(report):
+    try:
+        catalog = parse_catalog(report)
+    except ProtocolError:
+        return
+    assert catalog.default in [variant.name for variant in catalog.variants]
+    assert catalog.only(catalog.default).default == catalog.default
