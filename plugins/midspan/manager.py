@@ -15,7 +15,7 @@ import pluggy
 from midspan import hookspecs
 from midspan.config import PluginsConfig
 from midspan.errors import ConfigError, PluginError, PluginFailedError
-from midspan.types import Context
+from midspan.types import Context, Parameter
 
 __all__ = [
     "GROUP",
@@ -23,6 +23,7 @@ __all__ = [
     "build_manager",
     "close",
     "configure",
+    "declared_parameters",
     "each_alone",
     "hooks_of",
     "installed",
@@ -110,6 +111,26 @@ def each_alone(manager: pluggy.PluginManager, config: PluginsConfig, hook: str) 
         for name, plugin in plugins
     ]
     return [(name, caller) for name, caller in callers if caller.get_hookimpls()]
+
+
+def declared_parameters(
+    manager: pluggy.PluginManager,
+    config: PluginsConfig,
+    find: Callable[[], Mapping[str, InstalledPlugin]] = installed,
+) -> list[tuple[str, list[Parameter]]]:
+    """The request parameters that each plug-in declares, with their owner in words. Raises PluginError."""
+    available = find()
+    groups = []
+    for name, caller in each_alone(manager, config, "midspan_parameters"):
+        try:
+            declared = [parameter for answer in caller() for parameter in answer]
+            if not all(isinstance(parameter, Parameter) for parameter in declared):
+                raise TypeError(f"expected a list of Parameter, got {declared!r:.200}")
+        except Exception as error:
+            reason = f"cannot declare its parameters: {type(error).__name__}: {error}"
+            raise PluginError(name, available[name].distribution, reason) from error
+        groups.append((f"plug-in {name!r}", declared))
+    return groups
 
 
 def close(manager: pluggy.PluginManager) -> None:

@@ -100,12 +100,8 @@ class Pipeline:
         store = HostStore(path, clock=clock)
         try:
             manager.configure(plugins, config.plugins, Context(family, store, clock), find)
-            groups = [("the kernel", parameters.KERNEL_PARAMETERS)]
-            groups += [
-                (f"plug-in {name!r}", caller()[0])
-                for name, caller in manager.each_alone(plugins, config.plugins, "midspan_parameters")
-            ]
-            declared = parameters.declare(groups)
+            groups = manager.declared_parameters(plugins, config.plugins, find)
+            declared = parameters.declare([("the kernel", parameters.KERNEL_PARAMETERS), *groups])
         except Exception:
             manager.close(plugins)
             store.close()

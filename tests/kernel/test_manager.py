@@ -125,6 +125,30 @@ def test_a_failed_load_closes_what_was_open(tiny_bundle, tmp_path):
     assert closed[0]._db is None
 
 
+@pytest.mark.parametrize(
+    ("told", "reason"), [(ZeroDivisionError("oops"), "ZeroDivisionError: oops"), ([7], "Parameter")]
+)
+def test_a_plugin_that_cannot_declare_its_parameters_stops_the_load(tiny_bundle, told, reason):
+    class Undeclared:
+        @hookimpl
+        def midspan_parameters(self):
+            if isinstance(told, Exception):
+                raise told
+            return told
+
+    with pytest.raises(PluginError, match=f"'undeclared' of .*cannot declare its parameters: .*{reason}"):
+        Pipeline.load(config_for(tiny_bundle, "undeclared"), find=finder(undeclared=Undeclared))
+
+
+def test_a_plugin_may_declare_no_parameters(tiny_bundle):
+    class Silent:
+        @hookimpl
+        def midspan_parameters(self):
+            return None
+
+    Pipeline.load(config_for(tiny_bundle, "silent"), find=finder(silent=Silent)).close()
+
+
 HOOKS = [name for name in vars(hookspecs) if name.startswith("midspan_")]
 
 
