@@ -45,7 +45,7 @@ def decode(picture: Picture, scale: int = 1) -> Image.Image:
 
 
 def _flat(image: Image.Image) -> Image.Image:
-    if image.mode == "I;16":
+    if image.mode.startswith("I"):  # I;16, or I in earlier Pillows
         # The high byte, as Pillow takes it for colours of 16 bits; its own conversion would clip at 255.
         return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
     if image.has_transparency_data:
