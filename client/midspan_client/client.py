@@ -22,7 +22,14 @@ from midspan_client.answer import Answer, ServerAnswer, Stages
 from midspan_client.catalog import Catalog
 from midspan_client.catalogs import CatalogKeeper
 from midspan_client.decider import Decider, Decision
-from midspan_client.errors import MidspanClientError, NetworkError, ServerError, UnavailableError, UsageError
+from midspan_client.errors import (
+    MidspanClientError,
+    NetworkError,
+    ServerError,
+    UnavailableError,
+    UsageError,
+    WrongServerError,
+)
 from midspan_client.learning import Memory
 from midspan_client.photo import Photo
 from midspan_client.provider import Outcome, RouteProvider
@@ -203,6 +210,8 @@ class Client:
             if catalog is None:  # new on the server, perhaps
                 self._catalogs.doubt()
                 catalog = self._narrowed(self._catalogs.current(), variant)
+        except WrongServerError:
+            raise  # no photo for a stranger
         except MidspanClientError as error:
             return None, f"no catalog: {error}"[:500]
         return catalog, "" if catalog is not None else f"the catalog has no variant {variant!r}"

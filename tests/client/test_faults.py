@@ -213,6 +213,7 @@ TORCHSERVE_404 = b'{"code": 404, "type": "ResourceNotFoundException", "message":
     ("triton", 404, TORCHSERVE_404, "not Triton"),
     ("triton", 405, b'{"code": 405, "type": "MethodNotAllowedException", "message": "no"}', "not Triton"),
     ("triton", 404, b"", "not Triton"),
+    ("triton", 405, b'{"error":"Method Not Allowed"}', "metrics port"),
     ("triton", 200, b'{"predictions": []}', "not Triton"),
     ("torchserve", 404, b'{"error":"Not Found"}', "not TorchServe"),
     ("torchserve", 400, b"", "not TorchServe"),
@@ -223,6 +224,14 @@ def test_swapped_ports_are_told(server, client, jpeg, faults, status, body, says
     server.faults.append(lambda handler: faults.send(handler, status, body))
     with pytest.raises(WrongServerError, match=says):
         client.classify(jpeg)
+
+
+def test_a_wrong_server_gets_no_photo(start, kind, jpeg, faults):
+    server = start(kind)
+    server.catalog_faults.append(lambda handler: faults.send(handler, 404, b""))
+    with Client(server.url, server=kind) as client, pytest.raises(WrongServerError):
+        client.classify(jpeg)
+    assert server.seen == []
 
 
 def test_a_model_that_torchserve_does_not_have(start, jpeg, faults):

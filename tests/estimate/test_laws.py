@@ -135,6 +135,16 @@ def test_small_exchanges_alone_leave_large_ones_in_reason():
     assert 0.5 < link.transfer_s(2.7e6) < 60
 
 
+def test_noise_does_not_bias_predictions():
+    """The mean of noisy durations is predicted, not the mean of the short ones."""
+    rng, model = random.Random(8), RobustSeconds((0.001,), 0.01)
+    predicted = []
+    for turn in range(400):
+        model.learn_one((1.0,), 0.02 * rng.lognormvariate(0, 0.4))
+        predicted += [model.predict_one((1.0,))] if turn > 50 else []
+    assert sum(predicted) / len(predicted) == pytest.approx(0.02 * math.exp(0.08), rel=0.1)
+
+
 weights = st.lists(st.floats(-5, 5), min_size=1, max_size=4)
 
 

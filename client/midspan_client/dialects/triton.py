@@ -16,6 +16,8 @@ __all__ = ["TritonDialect", "coded_text"]
 
 _LENGTH: Final = "Inference-Header-Content-Length"
 _CODED: Final = re.compile(r"^\[([a-z0-9_]{1,64})\] (.*)", re.DOTALL)
+_NO_SUCH_PATH: Final = ("Not Found", "Method Not Allowed")
+"""What Triton's own metrics port says; its inference port names the model that it lacks."""
 _OUTPUTS: Final = [{"name": OUTPUT_REPORT, "parameters": {"binary_data": True}}]
 
 
@@ -61,12 +63,13 @@ class TritonDialect:
             error = parse_json(reply.body, "the error").get("error")
         except ProtocolError:
             error = None
-        if not isinstance(error, str) and reply.status in STRANGE:
+        foreign = not isinstance(error, str) or error in _NO_SUCH_PATH
+        if foreign and reply.status in STRANGE:
             return WrongServerError(
                 reply.status,
                 "",
-                f"what answers there is not Triton's HTTP port: status {reply.status} and not Triton's form of an "
-                f"error; is it TorchServe, or Triton's metrics port?",
+                f"what answers there is not Triton's HTTP port: status {reply.status} without Triton's reason; "
+                f"is it TorchServe, or Triton's metrics port?",
             )
         code, text = coded_text(error if isinstance(error, str) else reply.body[:200].decode("utf-8", "replace"))
         return error_of_status(reply.status, code, text)

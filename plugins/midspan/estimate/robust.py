@@ -18,13 +18,15 @@ LEAST_SPREAD = 0.05
 """The usual miss never counts as less than 5% of the prediction, or exact measurements would make any other wild."""
 FLOOR_S = 1e-4
 """Durations below this are noise: a relative error of them says nothing."""
+CEILING_S = 1e4
+"""Longer ones weigh no less than this, so that no weight vanishes."""
 
 
 class RobustSeconds:
     """seconds = w·x with w >= 0, learned from relative errors.
 
-    Noise of durations grows with them, so a measurement weighs 1 / seconds². One that misses by more than `GATE` usual
-    misses is passed over; a second one that misses on the same side means that the world changed, and the model then
+    Noise of durations grows with them, so a measurement weighs 1 / predicted². One that misses by more than `GATE`
+    usual misses is passed over; a second one that misses on the same side means that the world changed: the model then
     doubts all it knows and follows at once. For nonnegative features predictions are never negative and never fall as
     a feature grows. Arguments as in `OnlineLinear`, the prior's weight in measurements of `typical_s` seconds.
     """
@@ -58,7 +60,8 @@ class RobustSeconds:
         scale = max(predicted, seconds, FLOOR_S)
         miss = (seconds - predicted) / scale
         side = (miss > 0) - (miss < 0)
-        wild = self.linear_.seen_ >= SETTLED and abs(miss) > GATE * max(self.spread_, LEAST_SPREAD)
+        settled = self.linear_.seen_ >= SETTLED
+        wild = settled and abs(miss) > GATE * max(self.spread_, LEAST_SPREAD)
         if wild and side != self.side_:
             self.side_ = side
             return self
@@ -66,8 +69,10 @@ class RobustSeconds:
             self.linear_.doubt()
         self.side_ = 0
         self.spread_ += 0.3 * (min(abs(miss), 1.0) - self.spread_)
-        weight_s = max(seconds, FLOOR_S)
-        self.linear_.learn_one(features, seconds, 1 / (weight_s * weight_s))
+        # Weighing by the measured seconds would favour the short ones and so predict too low, but it is all there is
+        # while the prediction is not to be trusted.
+        typical_s = min(max(predicted if settled and not wild else seconds, FLOOR_S), CEILING_S)
+        self.linear_.learn_one(features, seconds, 1 / (typical_s * typical_s))
         return self
 
     def to_dict(self) -> dict[str, Any]:
