@@ -61,7 +61,7 @@ class Client:
         token: goes as ``Authorization: Bearer`` with every request.
         ca_file: for https: whom to trust instead of the system's authorities, as PEM.
         timeout_s: bounds connecting, and then each exchange.
-        retries: how often to try again after a broken connection, status 503, or a dead worker.
+        retries: how often to try again after a broken connection, status 503, or a dead worker; see `Retry`.
         transport: "http" (default), "grpc", or your own object with `send` and `close`.
         providers: the route providers; None takes all that are installed.
         clock: monotonic seconds.
@@ -82,7 +82,7 @@ class Client:
         token: str | None = None,
         ca_file: str | None = None,
         timeout_s: float = 10.0,
-        retries: int = 2,
+        retries: int = 3,
         transport: Transport | Literal["http", "grpc"] | None = None,
         providers: Sequence[RouteProvider] | None = None,
         clock: Callable[[], float] = time.perf_counter,
