@@ -8,8 +8,8 @@ from typing import Any
 
 from midspan import wire
 from midspan.config import Config
+from midspan.deploy.loading import load_pipeline
 from midspan.errors import BadPayloadError, MidspanError
-from midspan.pipeline import Pipeline
 from midspan.types import Request, Response
 
 
@@ -18,7 +18,7 @@ class MidspanHandler:
 
     def initialize(self, context: Any) -> None:
         """Load the pipeline that the block `midspan` of model-config.yaml describes."""
-        self._pipeline = Pipeline.load(Config.from_tables(context.model_yaml_config["midspan"]))
+        self._pipeline = load_pipeline(lambda: Config.from_tables(context.model_yaml_config["midspan"]))
         atexit.register(self._pipeline.close)  # TorchServe tells a worker to go by closing its connection
 
     def handle(self, data: Sequence[Mapping[str, Any]], context: Any) -> list[str]:

@@ -107,6 +107,7 @@ def start_server(small_bundle: Path, make_config: Callable[..., Config]) -> Iter
 
         def start(kind: str, *, bundle: Path = small_bundle, watched: bool = False, **tables: Any) -> LocalServer:
             server = stack.enter_context(LocalServer(kind, make_config(bundle, **tables)))
+            stack.callback(server.kill)  # a clean stop has tests of its own, and takes seconds
             if watched:
                 server.watch()
             return server

@@ -10,8 +10,8 @@ import triton_python_backend_utils as pb_utils
 from midspan import wire
 from midspan.config import Config
 from midspan.deploy.checks import check_numpy
+from midspan.deploy.loading import load_pipeline
 from midspan.errors import MidspanError
-from midspan.pipeline import Pipeline
 from midspan.types import Request, Response
 
 
@@ -20,9 +20,13 @@ class TritonPythonModel:
 
     def initialize(self, args: dict[str, str]) -> None:
         """Load the pipeline that the parameter `midspan` of config.pbtxt describes."""
-        check_numpy(np.__version__)
-        parameters = json.loads(args["model_config"])["parameters"]
-        self._pipeline = Pipeline.load(Config.from_json(parameters["midspan"]["string_value"]))
+
+        def configure() -> Config:
+            check_numpy(np.__version__)
+            parameters = json.loads(args["model_config"])["parameters"]
+            return Config.from_json(parameters["midspan"]["string_value"])
+
+        self._pipeline = load_pipeline(configure)
 
     def execute(self, requests: Sequence[Any]) -> list[Any]:
         """Answer a batch; the rows of a request that is itself a batch go through as requests of their own."""

@@ -16,6 +16,7 @@ from midspan.config import Config
 from midspan.deploy import torchserve, triton
 from midspan.deploy.checks import check_ports
 from midspan.deploy.launch import Launch
+from midspan.deploy.loading import CANNOT_LOAD
 from midspan.deploy.process import ServerProcess
 from midspan.deploy.ready import Finding, Health, Probe
 from midspan.deploy.watchdog import Cure, Watchdog
@@ -26,8 +27,9 @@ __all__ = ["KINDS", "LocalServer"]
 
 KINDS = ("triton", "torchserve")
 POLL_S = 0.05
+START_PROBE_TIMEOUT_S = 1.0  # a TorchServe without workers keeps a request, while the log tells why
 MAX_LOG_BYTES = 4 * 2**20
-LOAD_ERROR = re.compile(r"(?:\bmidspan\.errors\.)?\b(?:ConfigError|PluginError|BundleError): (?P<reason>[^\n]+)")
+LOAD_ERROR = re.compile(re.escape(CANNOT_LOAD) + r"(?P<reason>[^\n]+)\n")
 
 
 class LocalServer:
@@ -104,6 +106,7 @@ class LocalServer:
         try:
             self._begin()
         except BaseException:
+            self.kill()  # what never served has nothing to finish
             self.stop()
             raise
         return self
@@ -122,10 +125,14 @@ class LocalServer:
             shutil.rmtree(self._directory, ignore_errors=True)
             self._directory = None
 
-    def restart(self) -> None:
-        """End what is left of the server and start it again, with the same configuration and ports."""
+    def kill(self) -> None:
+        """End the server and all its children at once; a watchdog would start it again."""
         if self.process is not None:
             self.process.kill()
+
+    def restart(self) -> None:
+        """End what is left of the server and start it again, with the same configuration and ports."""
+        self.kill()
         self._begin()
 
     def probe(self) -> Finding:
@@ -156,8 +163,8 @@ class LocalServer:
     ) -> None:
         self.stop()
 
-    def _make_probe(self) -> Probe:
-        return Probe(self.kind, self.url, self.family, token=lambda: self.token)
+    def _make_probe(self, timeout_s: float = 5.0) -> Probe:
+        return Probe(self.kind, self.url, self.family, token=lambda: self.token, timeout_s=timeout_s)
 
     def _begin(self) -> None:
         assert self._directory is not None
@@ -178,7 +185,7 @@ class LocalServer:
         self._await_right(self.process, self._launch, log_start)
 
     def _await_right(self, process: ServerProcess, launch: Launch, log_start: int) -> None:
-        probe, deadline = self._make_probe(), time.monotonic() + self._timeout_s
+        probe, deadline = self._make_probe(START_PROBE_TIMEOUT_S), time.monotonic() + self._timeout_s
         while True:
             running = process.running  # asked before the log is read, so that a last word is not missed
             if reason := _load_error(process.log, log_start):

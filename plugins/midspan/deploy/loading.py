@@ -1,0 +1,23 @@
+"""How adapters load the pipeline, so that whoever reads the host's log finds the reason where loading failed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from midspan.config import Config
+from midspan.errors import ConfigError
+from midspan.pipeline import Pipeline
+
+__all__ = ["CANNOT_LOAD", "load_pipeline"]
+
+CANNOT_LOAD = "midspan cannot load: "
+"""What the one line in the log begins with; hosts print tracebacks, each in its own way, around it."""
+
+
+def load_pipeline(configure: Callable[[], Config]) -> Pipeline:
+    """Load the pipeline of the configuration that `configure` reads. Prints the reason, and raises ConfigError."""
+    try:
+        return Pipeline.load(configure())
+    except ConfigError as error:
+        print(CANNOT_LOAD + " ".join(str(error).split()), flush=True)
+        raise
