@@ -146,6 +146,8 @@ class TorchServe:
 
     def read(self, reply: Reply) -> Answer:
         """See Host."""
+        if reply.status == 413 and not reply.body:
+            return Answer(413, message="Content Too Large")  # the host's own, without a word
         document = json.loads(reply.body)
         if reply.status == 200:
             return Answer(200, document, document.get("scores"))

@@ -46,6 +46,7 @@ class FaultyPlugin:
     @hookimpl
     def midspan_configure(self, options: Mapping[str, Any], context: Context) -> None:
         self._options = read_table(Options, options, "plugins.faulty")
+        self._store = context.store
         self._raise_if("midspan_configure")
 
     @hookimpl
@@ -74,7 +75,7 @@ class FaultyPlugin:
 
     @hookimpl
     def midspan_decode(self, request: Request) -> Decoded | None:
-        time.sleep(self._options.delay_s + float(request.parameters["delay_s"]))
+        self._sleep(self._options.delay_s + float(request.parameters["delay_s"]))
         if request.parameters["end_worker"]:
             os._exit(EXIT_STATUS)
         self._fail_in = ""
@@ -111,6 +112,17 @@ class FaultyPlugin:
     def midspan_report(self, record: Record) -> Mapping[str, Any]:
         self._raise_if("midspan_report", record.request)
         return {"seen": True}
+
+    def _sleep(self, delay_s: float) -> None:
+        """Sleep; meanwhile the host's store tells others, by a count, which process has a request in its hands."""
+        if not delay_s:
+            return
+        busy = f"faulty.busy.{os.getpid()}"
+        self._store.add(busy)
+        self._store.flush()
+        time.sleep(delay_s)
+        self._store.add(busy, -1)
+        self._store.flush()
 
     def _raise_if(self, hook: str, request: Request | None = None) -> None:
         asked = request.parameters["fail_in"] if request is not None else ""

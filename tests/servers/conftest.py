@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,6 +13,13 @@ from midspan import bundle as bundles
 from midspan.bundle import Family
 from midspan.config import Config
 from midspan.deploy.local import LocalServer
+from midspan.hoststore import HostStore
+from midspan.routing.route import Route
+from midspan_client import Client
+from midspan_client.answer import ServerAnswer
+from midspan_client.photo import Photo
+from midspan_client.provider import Session
+from midspan_client.providers.original import OriginalProvider
 from midspan_conformance.exchange import Exchange
 from midspan_conformance.host import HOSTS
 from midspan_conformance.subject import Subject
@@ -75,3 +83,43 @@ def slow_server(
     narrow = {"workers": 1, "max_batch_size": 1, "max_queue_size": 2}
     with LocalServer(request.param, make_config(small_bundle, plugins=plugins, server=narrow)) as running:
         yield running
+
+
+class Slowly(OriginalProvider):
+    """Sends the photo as it is, and asks the plug-in `faulty` to hold it for a while."""
+
+    def __init__(self, delay_s: float) -> None:
+        self.delay_s = delay_s
+
+    def execute(self, route: Route, photo: Photo, session: Session) -> ServerAnswer:
+        return session.infer(photo.data, photo.header.content_type, {"delay_s": self.delay_s})
+
+
+@pytest.fixture
+def slow_client() -> Callable[[LocalServer, float], Client]:
+    """A client of the SDK each of whose requests a server with the plug-in `faulty` holds for a while."""
+
+    def make(server: LocalServer, delay_s: float) -> Client:
+        return Client(server.url, server=server.kind, providers=[Slowly(delay_s)])
+
+    return make
+
+
+@pytest.fixture
+def busy_worker() -> Callable[[LocalServer], int]:
+    """Waits until a worker has a request in its hands; returns that worker's process id."""
+
+    def find(server: LocalServer) -> int:
+        store = HostStore(server.config.host.store)
+        deadline = time.monotonic() + 20
+        try:
+            while time.monotonic() < deadline:
+                for name, count in store.counts("faulty.busy.").items():
+                    if count > 0:
+                        return int(name.rpartition(".")[2])
+                time.sleep(0.01)
+        finally:
+            store.close()
+        raise TimeoutError("no worker got a request")
+
+    return find
