@@ -118,11 +118,10 @@ def _table(summaries: Sequence[DemoSummary]) -> Table:
     from midspan.workbench.demo import CHOSEN
     from midspan.workbench.picture import HEADS, cells
 
-    table = Table(
-        header_style="bold", box=SIMPLE_HEAD, caption="predicted and measured: medians; all: the photos' times added up"
-    )
+    caption = "predicted and measured: medians; all: the photos' times added up"
+    table = Table(header_style="bold", box=SIMPLE_HEAD, caption=caption, pad_edge=False, collapse_padding=True)
     for number, head in enumerate(HEADS):
-        table.add_column(head, justify="left" if number < 3 else "right")
+        table.add_column(head, justify="left" if number < 3 else "right", no_wrap=True)
     for before, summary in zip([None, *summaries], summaries, strict=False):
         if before and before.link != summary.link:
             table.add_section()
