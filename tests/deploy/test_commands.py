@@ -103,7 +103,7 @@ def test_watch_brings_a_worker_back_in_a_triton_that_somebody_else_started(start
     words = ["watch", "--url", server.url, "--repository", str(server.log.parent / "repository")]
     with subprocess.Popen([*MIDSPAN, *words, "--config", str(config_file)], stdout=subprocess.PIPE, text=True) as watch:
         assert watch.stdout is not None
-        assert watch.stdout.readline() == f"watching {server.url}: right\n"
+        assert watch.stdout.readline() == f"watching {server.url}, which is right; Ctrl-C ends it\n"
         os.kill(max(before), signal.SIGKILL)
         lines = [watch.stdout.readline() for _ in range(3)]
         watch.send_signal(signal.SIGTERM)

@@ -37,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
     )
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        print(f"watching {url}: {dog.look().health.value}", flush=True)
+        print(f"watching {url}, which is {dog.look().health.value}; Ctrl-C ends it", flush=True)
         dog.watch(threading.Event().wait)
     except KeyboardInterrupt:
         return 0
