@@ -118,6 +118,18 @@ def test_a_webp_whose_canvas_lies_is_refused(size):
         tensor(lie)
 
 
+@pytest.mark.parametrize("lossless", [False, True])
+@pytest.mark.parametrize("height_px", [60, 500])
+def test_a_webp_with_fewer_rows_than_its_header_says_is_refused(lossless, height_px):
+    payload = bytearray(encode(textured(64, 48), "WEBP", lossless=lossless))
+    if lossless:
+        payload[21:25] = (63 | (height_px - 1) << 14).to_bytes(4, "little")
+    else:
+        payload[28:30] = height_px.to_bytes(2, "little")
+    with pytest.raises(BadPayloadError):
+        tensor(bytes(payload))
+
+
 @pytest.mark.parametrize("at", [0.3, 0.6, 0.9])
 def test_a_damaged_png_is_refused_by_its_checksum(at):
     payload = bytearray(encode(textured(60, 60), "PNG"))
