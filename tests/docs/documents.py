@@ -18,7 +18,7 @@ import psutil
 FENCE = re.compile(r"(?P<indent> *)(?P<fence>`{3,})(?P<info>[^`]*)")
 SHELLS = ("sh", "bash", "console")
 READY = re.compile(r"\b(ready|listening|Ctrl-C)\b", re.IGNORECASE)
-STOP = "Ctrl-C"
+STOP = "Press Ctrl-C"
 BLOCK_TIMEOUT_S = 600.0
 STOP_TIMEOUT_S = 60.0
 POLL_S = 0.05
@@ -28,7 +28,7 @@ STOPPED = (0, 128 + signal.SIGINT, -signal.SIGINT)
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A fenced block. `line` is its first line of code's; `stops` says that the prose before tells of Ctrl-C."""
+    """A fenced block. `line` is its first line of code's; `stops` says that the prose before tells to press Ctrl-C."""
 
     line: int
     language: str

@@ -7,7 +7,7 @@
 - ```sh, ```bash     commands; each must succeed. `python`, `midspan`, … are those of the environment of the tests.
 - ```console         the same, where lines that begin with "$ " are commands and the others show what they print.
 - ```sh server       a command that stays. The next block runs once it has printed "ready", "listening" or "Ctrl-C".
-                     It ends, by Ctrl-C, at the end of the document, or where the prose says Ctrl-C.
+                     It ends, by Ctrl-C, at the end of the document, or where the prose says "Press Ctrl-C".
 - ```python          a program, run with warnings as errors.
 - ```toml NAME       (any language, any name without "/") a file: it is written, for the next blocks to use.
 - ```python a/b.py   (any language, a name with "/") an excerpt: it must stand in that file of the project.
