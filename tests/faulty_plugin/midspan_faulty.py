@@ -111,7 +111,7 @@ class FaultyPlugin:
     @hookimpl
     def midspan_report(self, record: Record) -> Mapping[str, Any]:
         self._raise_if("midspan_report", record.request)
-        return {"seen": True}
+        return {"worker": os.getpid()}
 
     def _sleep(self, delay_s: float) -> None:
         """Sleep; meanwhile the host's store tells others, by a count, which process has a request in its hands."""

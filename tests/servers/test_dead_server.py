@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import time
@@ -17,23 +18,25 @@ FAULTY = {"enabled": ["faulty", "preprocess", "onnxruntime"]}
 BOTTLECAP = 455
 
 
-def seconds_until_full_service(server, subject, dead):
-    """Until as many workers live as before and each of a row of requests, none tried again, is right."""
+def seconds_until_full_service(server, subject, dead=None):
+    """Until, twice in a row, of some requests at once each is right and all workers took part in answering them."""
     started = time.monotonic()
-    wanted = server.config.server.workers * 4
-    in_a_row = 0
-    while in_a_row < wanted:
+    rounds = 0
+    while rounds < 2:
         assert time.monotonic() < started + 60, "full service did not come back"
-        right = dead not in server.process.workers() and is_right(subject)
-        in_a_row = in_a_row + 1 if right else 0
+        answered = subject.together([lambda: worker_that_answers(subject)] * 4)
+        whole = None not in answered and dead not in answered
+        rounds = rounds + 1 if whole and len(set(answered)) == server.config.server.workers else 0
     return time.monotonic() - started
 
 
-def is_right(subject):
+def worker_that_answers(subject):
+    """The process id of the worker that answered a request, or None if it was not answered."""
     try:
-        return subject.classify(subject.picture).status == 200
-    except NoAnswerError:
-        return False
+        answer = subject.classify(subject.picture, {"delay_s": 0.05})
+    except NoAnswerError:  # the watchdog's last resort is to start the server again
+        return None
+    return answer.report["plugins"]["faulty"]["worker"] if answer.status == 200 else None
 
 
 @pytest.mark.parametrize("kind", ["triton", "torchserve"])
@@ -57,25 +60,26 @@ def test_a_worker_is_killed_during_a_request(kind, start_server, subject_of, slo
 def test_a_request_that_kills_every_worker_it_meets(kind, start_server, subject_of):
     server = start_server(kind, watched=True, plugins=FAULTY)
     subject = subject_of(server)
-    for _ in range(2):
-        answer = subject.classify(subject.picture, {"end_worker": True})
-        assert answer.status in (500, 503), str(answer)
-        assert answer.message
-    seconds_until_full_service(server, subject, None)
+    answer = subject.classify(subject.picture, {"end_worker": True})
+    assert answer.status == 500, str(answer)
+    assert "healthy" in answer.message or "died" in answer.message
+    with contextlib.suppress(NoAnswerError):
+        assert subject.classify(subject.picture, {"end_worker": True}).status in (500, 503)
+    seconds_until_full_service(server, subject)
     assert subject.good().report["predictions"][0]["index"] == subject.expected
 
 
 @pytest.mark.parametrize("kind", ["triton", "torchserve"])
 def test_the_server_is_killed_during_a_request(kind, start_server, slow_client, busy_worker, photo):
     server = start_server(kind, plugins=FAULTY, server={"workers": 1})
-    with slow_client(server, 5.0) as client, ThreadPoolExecutor(1) as pool:
+    with slow_client(server, 1.0) as client, ThreadPoolExecutor(1) as pool:
         client.catalog()
         asked = pool.submit(client.classify, photo)
         busy_worker(server)
         server.process.kill()
         with pytest.raises(ConnectError) as caught:
             asked.result(timeout=60)
-        assert caught.value.attempts == 3
+        assert caught.value.attempts > 1
         server.restart()
         assert client.classify(photo).predictions[0].index == BOTTLECAP
 

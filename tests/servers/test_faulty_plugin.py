@@ -34,7 +34,7 @@ def test_a_hook_that_answers_fails_its_own_request_with_500(hook, faulty):
 def test_a_hook_that_only_listens_fails_nobody(hook, faulty):
     report = faulty.good({"fail_in": hook}).report
     assert report["predictions"][0]["index"] == faulty.expected
-    assert report["plugins"]["faulty"] == (None if hook == "midspan_report" else {"seen": True})
+    assert (report["plugins"]["faulty"] is None) == (hook == "midspan_report")
 
 
 def test_a_hook_for_controls_fails_its_control_with_500(faulty):
