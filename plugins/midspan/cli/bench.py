@@ -7,6 +7,8 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+MAX_PHOTOS = 100
+
 
 def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command and its sub-commands."""
@@ -14,7 +16,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     benches = parser.add_subparsers(metavar="BENCH", required=True)
     overhead = benches.add_parser("overhead", help="Midspan against bare models on both servers, and the client's cost")
     overhead.add_argument("--config", default="midspan.toml", metavar="FILE", help="default: %(default)s")
-    overhead.add_argument("--images", metavar="DIR", help="JPEGs to send; default: 20 photos of the package foolbox")
+    overhead.add_argument("--images", metavar="DIR", help="JPEGs to send, with labels.csv; default: the 20 of foolbox")
     overhead.add_argument("--server", choices=["triton", "torchserve", "both"], default="both")
     overhead.add_argument("--quick", action="store_true", help="a tenth of the requests: shows that it works, no more")
     overhead.add_argument("--json", action="store_true", help="print JSON")
@@ -31,8 +33,8 @@ def run_overhead(args: argparse.Namespace) -> int:
     from midspan.workbench import overhead, photos
 
     config = Config.from_toml(args.config)
-    labelled = photos.from_directory(Path(args.images)) if args.images else photos.foolbox_photos()
-    payloads = [photos.as_jpeg(photo.payload) for photo in labelled]
+    found = photos.directory_photos(Path(args.images), MAX_PHOTOS) if args.images else photos.bundled_photos()
+    payloads = [photo.data for photo in found]
     sizes = overhead.QUICK if args.quick else overhead.Sizes()
     console = Console(stderr=True)
     rows = []
