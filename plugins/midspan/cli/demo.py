@@ -119,7 +119,9 @@ def _table(summaries: Sequence[DemoSummary]) -> Table:
     from midspan.workbench.picture import HEADS, cells
 
     caption = "predicted and measured: medians; all: the photos' times added up"
-    table = Table(header_style="bold", box=SIMPLE_HEAD, caption=caption, pad_edge=False, show_edge=False)
+    table = Table(
+        header_style="bold", box=SIMPLE_HEAD, caption=caption, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0)
+    )
     for number, head in enumerate(HEADS):
         table.add_column(head, justify="left" if number < 3 else "right", no_wrap=True)
     for before, summary in zip([None, *summaries], summaries, strict=False):
