@@ -105,3 +105,9 @@ def test_the_kit_imports_the_standard_library_alone():
             elif isinstance(node, ast.ImportFrom):
                 imported.add((node.module or "").partition(".")[0])
     assert imported <= {*sys.stdlib_module_names, "midspan_conformance"}
+
+
+def test_the_document_tells_every_check_with_its_requirement():
+    text = (Path(__file__).parents[2] / "docs/conformance.md").read_text()
+    rows = [line for line in text.splitlines() if line.startswith("| `midspan.")]
+    assert rows == [f"| `{check.id}` | {check.requirement} |" for check in PROFILES["core"]]
