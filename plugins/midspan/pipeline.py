@@ -9,15 +9,16 @@ import hashlib
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pluggy
 
-from midspan import bundle, catalog, manager, parameters, wire
+from midspan import bundle, catalog, manager, parameters, report, wire
 from midspan.backlog import Backlog
 from midspan.bundle import Family, Variant
 from midspan.config import Config
@@ -30,7 +31,7 @@ from midspan.errors import (
     PluginFailedError,
 )
 from midspan.hoststore import HostStore, default_path
-from midspan.types import Context, Parameter, Prediction, Prepared, Record, Request, Response
+from midspan.types import Context, Parameter, Prepared, Record, Request, Response
 
 if TYPE_CHECKING:
     from midspan.types import FloatTensor
@@ -123,7 +124,10 @@ class Pipeline:
             self._run(group)
         answers: list[Response | MidspanError] = []
         for job in jobs:
-            self._guard(job, lambda job: self._respond(job, started, queue_s, queue_max_s, len(requests)))
+            record = self._record(job, started, queue_s, len(requests))
+            self._guard(job, partial(self._respond, record=record, queue_max_s=queue_max_s))
+            if job.error is not None or not job.control:
+                self._learn(record)
             answers.append(job.error or job.response or InternalError("the request was left without an answer"))
         self._backlog.end(self._clock())
         return answers
@@ -153,7 +157,6 @@ class Pipeline:
         elif error.status >= 500:
             log.error("%s", error)
         job.error, job.prepared = error, None
-        self.store.add(f"errors.{error.code}")
 
     def _ask(self, caller: pluggy.HookCaller, **arguments: Any) -> Any:
         """Call a first-result hook; a plug-in's unexpected error says whose it is."""
@@ -253,37 +256,29 @@ class Pipeline:
             raise InternalError(f"running {variant.name!r} gave scores that are not finite")
         return rows
 
-    def _respond(self, job: _Job, started: float, queue_s: float, queue_max_s: float, batch_size: int) -> None:
-        if job.control or job.variant is None or job.prepared is None or job.scores is None:
+    def _respond(self, job: _Job, record: Record, queue_max_s: float) -> None:
+        if job.scores is None:  # a control request: answered already
             return
-        request, variant, stages_s = job.request, job.variant, job.stages_s
-        stages_s["queue"] = queue_s
-        server_s = queue_s + self._clock() - started
-        stages_s["other"] = max(0.0, server_s - sum(stages_s.values()))
-        record = Record(request, variant.name, job.prepared.cut, stages_s, server_s, batch_size)
-        self._learn(record)
-        predictions = _top(job.scores, int(request.parameters[wire.PARAMETER_TOP_K]), self.family.labels)
-        report: dict[str, Any] = {
-            "predictions": [{"index": p.index, "label": p.label, "score": p.score} for p in predictions],
-            "variant": variant.name,
-            "cut": record.cut,
-            "batch_size": batch_size,
-            "server_s": server_s,
-            "stages_s": stages_s,
-            "queue_max_s": queue_max_s,
-        }
-        if request.parameters[wire.PARAMETER_ID]:
-            report["id"] = request.parameters[wire.PARAMETER_ID]
-        if request.parameters[wire.PARAMETER_SCORES]:
-            report["scores"] = job.scores.tolist()
+        built = report.build(record, job.scores, self.family.labels, queue_max_s)
         if self._reporters:
-            report["plugins"] = {name: self._quietly(name, caller, record=record) for name, caller in self._reporters}
-        job.response = Response(report, predictions, job.scores)
+            built["plugins"] = {name: self._quietly(name, caller, record=record) for name, caller in self._reporters}
+        job.response = Response(built, job.scores)
+
+    def _record(self, job: _Job, started: float, queue_s: float, batch_size: int) -> Record:
+        job.stages_s["queue"] = queue_s
+        server_s = queue_s + self._clock() - started
+        job.stages_s["other"] = max(0.0, server_s - sum(job.stages_s.values()))
+        variant, cut = job.variant.name if job.variant else "", job.prepared.cut if job.prepared else 0
+        error = job.error.code if job.error else ""
+        return Record(job.request, variant, cut, job.stages_s, server_s, batch_size, error)
 
     def _learn(self, record: Record) -> None:
-        self.store.add("answers")
-        for stage in ("decode", "prepare", "run"):
-            self.store.observe(f"{record.variant}.{stage}_s", record.stages_s[stage])
+        if record.error:
+            self.store.add(f"errors.{record.error}")
+        else:
+            self.store.add("answers")
+            for stage in ("decode", "prepare", "run"):
+                self.store.observe(f"{record.variant}.{stage}_s", record.stages_s[stage])
         for name, caller in self._observers:
             self._quietly(name, caller, record=record)
 
@@ -303,13 +298,6 @@ def _check_prepared(prepared: object, kind: str, variant: Variant) -> None:
         raise BadPayloadError(f"no plug-in prepares a payload of kind {kind!r} for {variant.name!r}")
     if not isinstance(prepared, Prepared) or prepared.tensor.shape[0] != 1 or not 0 <= prepared.cut < variant.cuts:
         raise InternalError(f"a plug-in prepared {prepared!r:.200}; expected one row at a cut below {variant.cuts}")
-
-
-def _top(scores: FloatTensor, count: int, labels: Sequence[str]) -> list[Prediction]:
-    count = min(count, len(scores))
-    best: Iterable[int] = np.argpartition(-scores, count - 1)[:count] if count < len(scores) else range(len(scores))
-    ordered = sorted((int(index) for index in best), key=lambda index: -float(scores[index]))
-    return [Prediction(index, labels[index], float(scores[index])) for index in ordered]
 
 
 def _digest(path: Path) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     FloatTensor: TypeAlias = NDArray[np.float32]
 
-__all__ = ["Context", "Decoded", "Parameter", "Prediction", "Prepared", "Record", "Request", "Response", "Scalar"]
+__all__ = ["Context", "Decoded", "Parameter", "Prepared", "Record", "Request", "Response", "Scalar"]
 
 Scalar: TypeAlias = bool | int | float | str
 
@@ -71,15 +71,6 @@ class Prepared:
 
 
 @dataclass(frozen=True, slots=True)
-class Prediction:
-    """One of the most likely classes."""
-
-    index: int
-    label: str
-    score: float
-
-
-@dataclass(frozen=True, slots=True)
 class Response:
     """The answer to one request.
 
@@ -88,7 +79,6 @@ class Response:
     """
 
     report: Mapping[str, Any]
-    predictions: Sequence[Prediction] = ()
     scores: FloatTensor | None = None
 
 

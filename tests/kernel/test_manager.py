@@ -52,21 +52,21 @@ def test_a_plugin_that_cannot_be_used_stops_the_load(factory, reason):
 
 
 def test_a_missing_plugin_is_named_with_what_there_is():
-    with pytest.raises(PluginError, match="'nosuch' .* enabled but not installed; installed are engine"):
+    with pytest.raises(PluginError, match=r"'nosuch' .* enabled but not installed; installed are engine"):
         manager.build_manager(PluginsConfig(("nosuch",)), finder(engine=Engine))
 
 
 def test_a_plugin_that_fails_to_import_is_named():
     found = finder(engine=Engine)()
     entry = type(found["engine"].entry_point)("gone", "no_such_module:Thing", "midspan")
-    with pytest.raises(PluginError, match="dist-of-gone.*cannot be loaded from no_such_module:Thing: ModuleNotFound"):
+    with pytest.raises(PluginError, match=r"dist-of-gone.*cannot be loaded from no_such_module:Thing: ModuleNotFound"):
         manager.build_manager(
             PluginsConfig(("gone",)), lambda: {"gone": manager.InstalledPlugin("gone", "dist-of-gone", entry)}
         )
 
 
 def test_enabling_twice_is_refused():
-    with pytest.raises(ConfigError, match="twice"):
+    with pytest.raises(ConfigError, match=r"twice"):
         manager.build_manager(PluginsConfig(("engine", "engine")), finder(engine=Engine))
 
 
@@ -74,14 +74,16 @@ def test_options_are_checked_by_their_plugin(make_pipeline):
     plugin = options_plugin()
     loaded = make_pipeline(configured=plugin, options={"configured": {"loud": True}})
     assert loaded._plugins.get_plugin("configured").options.loud is True
-    with pytest.raises(PluginError, match="dist-of-configured.*'plugins.configured.lout'; did you mean 'loud'"):
+    with pytest.raises(PluginError, match=r"dist-of-configured.*'plugins.configured.lout'; did you mean 'loud'"):
         make_pipeline(configured=plugin, options={"configured": {"lout": True}})
-    with pytest.raises(PluginError, match="'engine' .* takes no options, got loud"):
+    with pytest.raises(PluginError, match=r"'engine' .* takes no options, got loud"):
         make_pipeline(engine=Engine, options={"engine": {"loud": True}})
 
 
 def test_two_plugins_cannot_declare_one_parameter(make_pipeline):
-    with pytest.raises(ConfigError, match="plug-in 'other' declares the parameter 'add', which belongs to plug-in 'en"):
+    with pytest.raises(
+        ConfigError, match=r"plug-in 'other' declares the parameter 'add', which belongs to plug-in 'en"
+    ):
         make_pipeline(engine=Engine, other=Engine)
 
 
@@ -120,7 +122,7 @@ def test_a_failed_load_closes_what_was_open(tiny_bundle, tmp_path):
         def midspan_close(self):
             closed.append(self.store)
 
-    with pytest.raises(PluginError, match="cannot be configured: no"):
+    with pytest.raises(PluginError, match=r"cannot be configured: no"):
         Pipeline.load(config_for(tiny_bundle, "closing"), find=finder(closing=Closing))
     assert closed[0]._db is None
 

@@ -28,10 +28,12 @@ def ask(pipeline, payload=b"7", **parameters):
 
 def test_an_answer_has_predictions_scores_and_a_report_that_is_json(make_pipeline):
     answer = ask(make_pipeline(engine=Engine), top_k=2, id="photo 1", scores=True)
-    assert [(p.index, p.label, p.score) for p in answer.predictions] == [(3, "d", 21.0), (2, "c", 14.0)]
+    assert answer.report["predictions"] == [
+        {"index": 3, "label": "d", "score": 21.0},
+        {"index": 2, "label": "c", "score": 14.0},
+    ]
     assert answer.scores.tolist() == [0, 7, 14, 21]
     report = json.loads(json.dumps(answer.report))
-    assert report["predictions"][0] == {"index": 3, "label": "d", "score": 21.0}
     assert (report["variant"], report["cut"], report["batch_size"], report["id"]) == ("small", 0, 1, "photo 1")
     assert report["scores"] == [0, 7, 14, 21]
 
@@ -76,12 +78,12 @@ def test_what_is_wrong_fails_alone_and_says_why(make_pipeline, payload, paramete
     assert text in str(bad)
     assert isinstance(good, Response)
     assert isinstance(other, Response)
-    assert ask(pipeline).predictions[0].index == 3
+    assert ask(pipeline).report["predictions"][0]["index"] == 3
     assert pipeline.store.counts(f"errors.{error.code}") == {f"errors.{error.code}": 1}
 
 
 def test_parameters_come_as_text_from_headers(make_pipeline):
-    assert len(ask(make_pipeline(engine=Engine), top_k="2", add="0.5").predictions) == 2
+    assert len(ask(make_pipeline(engine=Engine), top_k="2", add="0.5").report["predictions"]) == 2
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=50)
@@ -222,3 +224,25 @@ def test_the_catalog_tells_variants_limits_and_learned_times(make_pipeline):
     assert after["limits"] == {"max_payload_bytes": 32 * 2**20, "max_batch_size": 8}
     assert "add" in after["parameters"]
     assert ask(pipeline, control="health").report["counts"] == {"answers": 1}
+
+
+def test_observers_see_what_was_answered_and_what_was_refused(make_pipeline):
+    seen = []
+
+    class Observer:
+        @hookimpl
+        def midspan_observe(self, record):
+            seen.append((record.variant, record.error))
+
+    pipeline = make_pipeline(observer=Observer, engine=Engine)
+    pipeline.infer([Request(b"1"), Request(b"x"), Request(b"666"), Request(b"1", parameters={"control": "health"})])
+    assert seen == [("small", ""), ("", "bad_payload"), ("small", "plugin_failed")]
+
+
+def test_of_equal_scores_the_lower_index_comes_first():
+    from midspan.report import top
+
+    scores = np.array([1, 3, 3, 0], np.float32)
+    assert [row["index"] for row in top(scores, 4, "abcd")] == [1, 2, 0, 3]
+    assert [row["score"] for row in top(scores, 9, "abcd")] == [3, 3, 1, 0]
+    assert top(scores, 1, "abcd")[0]["score"] == 3

@@ -1,4 +1,4 @@
-"""The command `midspan`: one module a command, each with `register(commands)`, which sets the default `run(args) -> int`.
+"""The command `midspan`: one module a command, each with `register(commands)`, which sets `run(args) -> int`.
 
 A command's module imports what is heavy inside `run`, so that `midspan --help` is quick and works without extras.
 """

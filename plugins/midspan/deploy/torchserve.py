@@ -57,6 +57,7 @@ LOG4J = """<?xml version="1.0" encoding="UTF-8"?>
 
 def write_store(config: Config, directory: Path) -> Path:
     """Write `config.properties` and `model-store/midspan.mar` into `directory`; returns the properties' path."""
+    config = config.resolved(Path.cwd())  # the server runs somewhere else
     store = directory / STORE
     scratch = directory / "scratch"
     for folder in (store, scratch):

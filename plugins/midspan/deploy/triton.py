@@ -74,6 +74,7 @@ def write_repository(config: Config, directory: Path, python_env: Path | None = 
     `python_env` is a virtual environment, of the stub's Python version, that holds midspan[server]; without it the
     stub takes the first `python3` on the server's PATH.
     """
+    config = config.resolved(Path.cwd())  # the server runs somewhere else
     source, target = assets.model_directory(), directory / wire.MODEL_NAME
     (target / "1").mkdir(parents=True, exist_ok=True)
     shutil.copyfile(source / "1/model.py", model_file(directory))
