@@ -1,4 +1,4 @@
-"""The benchmark runs whole, on real servers, with a few requests: it is about figures that add up, not about how small."""
+"""The benchmark runs whole, on real servers, with a few requests: figures that add up, whatever they are."""
 
 from __future__ import annotations
 

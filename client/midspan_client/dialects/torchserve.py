@@ -14,6 +14,11 @@ __all__ = ["TorchServeDialect"]
 
 _OTHER_PORT: Final = ("ResourceNotFoundException", "MethodNotAllowedException")
 """What TorchServe's management and metrics ports answer to a prediction."""
+_NO_TOKEN: Final = "InvalidKeyException"
+"""TorchServe's own word for a missing or wrong token; it answers 400, where HTTP has 401 for it."""
+
+
+UNAUTHORIZED: Final = 401
 
 
 class TorchServeDialect:
@@ -47,7 +52,8 @@ class TorchServeDialect:
             if body["type"] in _OTHER_PORT:
                 text = "TorchServe answers there, but this port serves no predictions; is it the management port?"
                 return WrongServerError(reply.status, "", text)
-            return error_of_status(reply.status, "", _text(body["message"]))
+            status = UNAUTHORIZED if body["type"] == _NO_TOKEN else reply.status
+            return error_of_status(status, "", _text(body["message"]))
         if reply.status in STRANGE:
             return WrongServerError(
                 reply.status,

@@ -61,7 +61,7 @@ def add_to_torchserve(launch: Launch, config: Config, family: Family) -> Launch:
         "minWorkers": server.workers,
         "maxWorkers": server.workers,
         "batchSize": server.max_batch_size,
-        "maxBatchDelay": server.max_batch_delay_ms,
+        "maxBatchDelay": max(1, server.max_batch_delay_ms),  # as Midspan has it: TorchServe takes 0 for its own default
         "settings": _settings(family),
     }
     settings_file = launch.directory / "bare-config.yaml"
