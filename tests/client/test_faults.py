@@ -16,6 +16,7 @@ from midspan_client import (
     ConnectError,
     MidspanClientError,
     ProtocolError,
+    Reply,
     RequestRefusedError,
     RequestTimeoutError,
     ServerError,
@@ -24,6 +25,7 @@ from midspan_client import (
     WrongServerError,
 )
 from midspan_client import errors as error_tree
+from midspan_client.dialects.torchserve import TorchServeDialect
 from midspan_client.providers.original import OriginalProvider
 from midspan_client.providers.resized import ResizedProvider
 from midspan_client.retry import Retry
@@ -370,3 +372,10 @@ def test_errors_survive_pickling_and_the_tree_is_drawn():
         error = cls(400, "code", "text") if issubclass(cls, ServerError) else cls("text")
         again = pickle.loads(pickle.dumps(error))
         assert (type(again), str(again), again.args) == (cls, str(error), error.args)
+
+
+def test_torchserves_word_for_a_missing_token_is_unauthorized():
+    body = b'{"code": 400, "type": "InvalidKeyException", "message": "Token Authorization failed."}'
+    with pytest.raises(RequestRefusedError, match="Token Authorization failed") as caught:
+        TorchServeDialect().decode(Reply(400, {}, body))
+    assert caught.value.status == 401

@@ -14,7 +14,7 @@ __all__ = ["TorchServeDialect"]
 
 _OTHER_PORT: Final = ("ResourceNotFoundException", "MethodNotAllowedException")
 """What TorchServe's management and metrics ports answer to a prediction."""
-_NO_TOKEN: Final = "InvalidKeyException"
+_NO_KEY: Final = "InvalidKeyException"
 """TorchServe's own word for a missing or wrong token; it answers 400, where HTTP has 401 for it."""
 
 
@@ -52,7 +52,7 @@ class TorchServeDialect:
             if body["type"] in _OTHER_PORT:
                 text = "TorchServe answers there, but this port serves no predictions; is it the management port?"
                 return WrongServerError(reply.status, "", text)
-            status = UNAUTHORIZED if body["type"] == _NO_TOKEN else reply.status
+            status = UNAUTHORIZED if body["type"] == _NO_KEY else reply.status
             return error_of_status(status, "", _text(body["message"]))
         if reply.status in STRANGE:
             return WrongServerError(
