@@ -10,6 +10,7 @@ from midspan import wire
 from midspan.config import Config
 from midspan.deploy.loading import load_pipeline
 from midspan.errors import BadPayloadError, MidspanError
+from midspan.hostqueue import torchserve_reading
 from midspan.types import Request, Response
 
 
@@ -18,7 +19,9 @@ class MidspanHandler:
 
     def initialize(self, context: Any) -> None:
         """Load the pipeline that the block `midspan` of model-config.yaml describes."""
-        self._pipeline = load_pipeline(lambda: Config.from_tables(context.model_yaml_config["midspan"]))
+        self._pipeline = load_pipeline(
+            lambda: Config.from_tables(context.model_yaml_config["midspan"]), torchserve_reading
+        )
         atexit.register(self._pipeline.close)  # TorchServe tells a worker to go by closing its connection
 
     def handle(self, data: Sequence[Mapping[str, Any]], context: Any) -> list[str]:

@@ -73,9 +73,15 @@ class ServerAnswer:
         return _seconds(self.report.get("server_s"))
 
     @property
+    def queue_s(self) -> float:
+        """The part of `server_s` that is an estimate: seconds in the server's queue."""
+        stages_s = self.report.get("stages_s")
+        return (_seconds(stages_s.get("queue")) or 0.0) if isinstance(stages_s, Mapping) else 0.0
+
+    @property
     def queue_max_s(self) -> float:
-        """Upper bound of what the server's queue may have taken beyond what it could measure; 0 when exact."""
-        return _seconds(self.report.get("queue_max_s")) or 0.0
+        """The most that the server's queue can have taken; never below the estimate."""
+        return max(_seconds(self.report.get("queue_max_s")) or 0.0, self.queue_s)
 
 
 @dataclass(frozen=True, slots=True)

@@ -286,9 +286,8 @@ class Client:
         with self._lock:
             link = self._memory.link
             for one in session.exchanges:
-                # What ran into its limit is a lower bound: no news to a link that is believed to be slower still.
-                if one.teaches and (one.complete or one.transfer_s > link.transfer_s(one.bytes_up)):
-                    link.learn_one(one.bytes_up, one.transfer_s)
+                if one.teaches:
+                    link.learn_between(one.bytes_up, one.low_s, one.high_s)
             self._memory.learned("link")
 
     def _learn(self, photo: Photo, route: Route, session: RequestSession, answer: ServerAnswer) -> str:

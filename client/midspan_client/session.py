@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,21 +15,20 @@ from midspan_client.wires import Wire
 
 __all__ = ["Exchange", "RequestSession"]
 
-CLEAR_QUEUE = 0.25
-"""An exchange teaches the link only if what the server may have queued unseen is below this part of the transfer."""
-
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
     """One exchange. `transfer_s` is what the client measured less what the server reported.
 
-    `complete` is False for one that ran into its time limit: it would have taken at least as long.
+    The truth lies between `low_s` and `high_s`: the server knows its queue within bounds alone, and an exchange that
+    ran into its time limit would have taken at least as long. `teaches` is False where nothing can be said of the link.
     """
 
     bytes_up: int
     transfer_s: float
+    low_s: float
+    high_s: float
     teaches: bool
-    complete: bool = True
 
 
 class RequestSession:
@@ -71,7 +71,8 @@ class RequestSession:
         try:
             (answer, connect_s), _ = self._retry.run(attempt)
         except RequestTimeoutError as error:
-            self.exchanges.append(Exchange(len(payload), self._clock() - begun, teaches=True, complete=False))
+            waited_s = self._clock() - begun
+            self.exchanges.append(Exchange(len(payload), waited_s, waited_s, math.inf, teaches=True))
             raise error
         finally:
             self.wire_s += self._clock() - started
@@ -98,8 +99,7 @@ def _exchange(payload_bytes: int, exchange_s: float, connect_s: float, answer: S
     from a server that does not say how long it took, or says longer than the whole exchange.
     """
     server_s = answer.server_s
-    transfer_s = exchange_s - (server_s or 0.0)
-    clear = answer.queue_max_s <= CLEAR_QUEUE * transfer_s
-    return Exchange(
-        payload_bytes, max(transfer_s, 0.0), server_s is not None and not connect_s and transfer_s > 0 and clear
-    )
+    transfer_s = max(exchange_s - (server_s or 0.0), 0.0)
+    high_s = max(exchange_s - (server_s or 0.0) + answer.queue_s, 0.0)
+    low_s = max(high_s - answer.queue_max_s, 0.0)
+    return Exchange(payload_bytes, transfer_s, low_s, high_s, server_s is not None and not connect_s and high_s > 0)

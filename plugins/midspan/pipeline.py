@@ -19,9 +19,9 @@ import numpy as np
 import pluggy
 
 from midspan import bundle, catalog, manager, parameters, report, wire
-from midspan.backlog import Backlog
+from midspan.backlog import Backlog, unknown_mean
 from midspan.bundle import Family, Variant
-from midspan.config import Config
+from midspan.config import Config, ServerConfig
 from midspan.errors import (
     BadParameterError,
     BadPayloadError,
@@ -30,6 +30,7 @@ from midspan.errors import (
     PayloadTooLargeError,
     PluginFailedError,
 )
+from midspan.hostqueue import HostQueue, Reading
 from midspan.hoststore import HostStore, default_path
 from midspan.types import Context, Parameter, Prepared, Record, Request, Response
 
@@ -70,6 +71,7 @@ class Pipeline:
         store: HostStore,
         declared: Mapping[str, Parameter],
         clock: Callable[[], float] = time.perf_counter,
+        host_queue: HostQueue | None = None,
     ) -> None:
         self.config = config
         self.family = family
@@ -78,7 +80,8 @@ class Pipeline:
         self._plugins = plugins
         self._hook = plugins.hook
         self._clock = clock
-        self._backlog = Backlog(config.server.max_batch_size)
+        self._host_queue = host_queue
+        self._backlog = Backlog(config.server.max_batch_size, host_queue.mean_s if host_queue else unknown_mean)
         self._reporters = manager.each_alone(plugins, config.plugins, "midspan_report")
         self._observers = manager.each_alone(plugins, config.plugins, "midspan_observe")
         self._describers = manager.each_alone(plugins, config.plugins, "midspan_describe")
@@ -90,10 +93,12 @@ class Pipeline:
         *,
         clock: Callable[[], float] = time.perf_counter,
         find: Callable[[], Mapping[str, manager.InstalledPlugin]] = manager.installed,
+        read_queue: Callable[[ServerConfig], Reading] | None = None,
     ) -> Pipeline:
         """Load the bundle, the host's store and the enabled plug-ins. Raises ConfigError; then nothing stays open.
 
         `find` tells which plug-ins there are: by default, the entry points of everything that is installed.
+        `read_queue` reads the host's own counters of its queue, where it has any.
         """
         plugins = manager.build_manager(config.plugins, find)
         family = bundle.load(config.family.bundle)
@@ -107,7 +112,8 @@ class Pipeline:
             manager.close(plugins)
             store.close()
             raise
-        return cls(config, plugins, family, store, declared, clock)
+        host_queue = HostQueue(partial(read_queue, config.server)) if read_queue else None
+        return cls(config, plugins, family, store, declared, clock, host_queue)
 
     def infer(self, requests: Sequence[Request]) -> list[Response | MidspanError]:
         """Answer a batch: for each request its response or its error, in order. Never raises an Exception."""
@@ -136,6 +142,8 @@ class Pipeline:
         """Let the plug-ins and the store go; a second call does nothing."""
         manager.close(self._plugins)
         self.store.close()
+        if self._host_queue is not None:
+            self._host_queue.close()
 
     def describe(self) -> dict[str, Any]:
         """The catalog: what a device needs to know to decide. See `midspan.catalog`."""

@@ -116,13 +116,16 @@ def test_200_ms_of_server_do_not_reach_the_link_model(start, jpeg):
     assert answer.route.server_s > 0.15
 
 
-def test_an_unclear_queue_teaches_nothing(start, jpeg):
+def test_an_unclear_queue_teaches_no_more_than_its_bounds(start, jpeg):
     server = start()
     server.report["queue_max_s"] = 5.0
     with Client(server.url, providers=[OriginalProvider()]) as client:
-        for _ in range(3):
-            client.classify(jpeg)
-        assert client._memory.link.model_.linear_.seen_ == 0
+        for _ in range(6):
+            last = client.classify(jpeg)
+        # The prior is slower than loopback can have been: it gives way, but to no less than the whole exchange.
+        link = client._memory.link
+        assert 0 < link.transfer_s(len(jpeg)) < 0.02
+        assert last.measured.send_s > 0
 
 
 def test_the_first_exchange_of_a_connection_teaches_no_link(start, jpeg):

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import statistics
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
 from midspan_client import Answer, Client
 from midspan_client.errors import UnavailableError
+from midspan_client.providers.original import OriginalProvider
 
 DELAY_S = 0.2
 
@@ -20,6 +22,29 @@ def test_what_the_server_takes_is_not_the_links(slow_server, photo):
     assert statistics.median(answer.measured.send_s for answer in answers) < DELAY_S / 2
     assert predicted.send_s < DELAY_S / 2
     assert predicted.server_s > DELAY_S / 2
+
+
+def test_the_queue_of_a_crowd_is_not_the_links(slow_server, photo):
+    """Three clients share one worker: most of the time their photos wait for each other, and the server says so."""
+    with ExitStack() as stack:
+        clients = [
+            stack.enter_context(Client(slow_server.url, server=slow_server.kind, providers=[OriginalProvider()]))
+            for _ in range(3)
+        ]
+
+        def ask(client):
+            return [client.classify(photo) for _ in range(12)]
+
+        with ThreadPoolExecutor(len(clients)) as pool:
+            answers = [answer for some in pool.map(ask, clients) for answer in some]
+        for client in clients:  # alone again
+            for _ in range(4):
+                client.classify(photo)
+        predicted_s = [client.explain(photo).route.send_s for client in clients]
+    assert statistics.median(answer.total_s for answer in answers) > 1.5 * DELAY_S  # they did wait
+    assert statistics.median(answer.report["stages_s"]["queue"] for answer in answers) > DELAY_S / 4
+    assert statistics.median(answer.measured.send_s for answer in answers) < DELAY_S / 2
+    assert max(predicted_s) < DELAY_S / 4
 
 
 def test_too_many_at_once_get_an_answer_or_a_typed_refusal(slow_server, photo):

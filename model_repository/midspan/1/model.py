@@ -12,6 +12,7 @@ from midspan.config import Config
 from midspan.deploy.checks import check_numpy
 from midspan.deploy.loading import load_pipeline
 from midspan.errors import MidspanError
+from midspan.hostqueue import triton_reading
 from midspan.types import Request, Response
 
 
@@ -26,7 +27,7 @@ class TritonPythonModel:
             parameters = json.loads(args["model_config"])["parameters"]
             return Config.from_json(parameters["midspan"]["string_value"])
 
-        self._pipeline = load_pipeline(configure)
+        self._pipeline = load_pipeline(configure, triton_reading)
 
     def execute(self, requests: Sequence[Any]) -> list[Any]:
         """Answer a batch; the rows of a request that is itself a batch go through as requests of their own."""

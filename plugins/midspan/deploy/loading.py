@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from midspan.config import Config
+from midspan.config import Config, ServerConfig
 from midspan.errors import ConfigError
+from midspan.hostqueue import Reading
 from midspan.pipeline import Pipeline
 
 __all__ = ["CANNOT_LOAD", "load_pipeline"]
@@ -14,10 +15,13 @@ CANNOT_LOAD = "midspan cannot load: "
 """What the one line in the log begins with; hosts print tracebacks, each in its own way, around it."""
 
 
-def load_pipeline(configure: Callable[[], Config]) -> Pipeline:
-    """Load the pipeline of the configuration that `configure` reads. Prints the reason, and raises ConfigError."""
+def load_pipeline(configure: Callable[[], Config], read_queue: Callable[[ServerConfig], Reading]) -> Pipeline:
+    """Load the pipeline of the configuration that `configure` reads. Prints the reason, and raises ConfigError.
+
+    `read_queue` reads the host's counters of its queue.
+    """
     try:
-        return Pipeline.load(configure())
+        return Pipeline.load(configure(), read_queue=read_queue)
     except ConfigError as error:
         print(CANNOT_LOAD + " ".join(str(error).split()), flush=True)
         raise

@@ -184,6 +184,7 @@ def _properties(config: Config, store: Path) -> dict[str, object]:
         "default_startup_timeout": STARTUP_TIMEOUT_S,
         "disable_token_authorization": str(not server.token_authorization).lower(),
         "token_expiration_min": TOKEN_LIFETIME_MIN,
+        "metrics_mode": "prometheus",  # workers read off it how long requests wait in the queue
         "disable_system_metrics": "true",  # a Python process a minute, at the worst moment first: the start
         "enable_envvars_config": "false",
     }

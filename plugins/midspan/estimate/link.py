@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +13,8 @@ __all__ = ["LinkModel"]
 
 PRIOR_RTT_S = 0.01
 PRIOR_S_PER_BYTE = 1e-7
+NARROW = 0.25
+"""Bounds that are no further apart than this part of the upper one count as a measurement."""
 _UNIT_BYTES = 1e5
 """Bytes in one unit of the feature: keeps both features of the same order, so that the arithmetic stays exact."""
 
@@ -53,6 +56,17 @@ class LinkModel:
             raise InvalidValueError(f"payload_bytes must be between 0 and 1e12, got {payload_bytes!r}")
         self.model_.learn_one((1.0, payload_bytes / _UNIT_BYTES), transfer_s)
         return self
+
+    def learn_between(self, payload_bytes: float, low_s: float, high_s: float) -> LinkModel:
+        """Take in an exchange of which only bounds are known; `high_s` may be infinite.
+
+        Bounds that are close teach their middle. Of wider ones, a prediction between them learns nothing, and one
+        outside learns the nearer bound: the least that it must give way.
+        """
+        if high_s - low_s <= NARROW * high_s < math.inf:
+            return self.learn_one(payload_bytes, (low_s + high_s) / 2)
+        nearest_s = min(max(self.transfer_s(payload_bytes), low_s), high_s)
+        return self if low_s < nearest_s < high_s else self.learn_one(payload_bytes, nearest_s)
 
     def to_dict(self) -> dict[str, Any]:
         """Everything, as JSON."""
