@@ -8,6 +8,7 @@ process loses at most what it gathered since its last flush, and nothing that ot
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import sqlite3
 import stat
@@ -56,10 +57,7 @@ class HostStore:
         self._flushed_at = clock()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._db: sqlite3.Connection | None = sqlite3.connect(path, timeout=5, isolation_level=None)
-            self._db.execute("PRAGMA journal_mode=WAL")
-            self._db.execute("PRAGMA synchronous=NORMAL")
-            self._db.executescript(_SCHEMA)
+            self._db: sqlite3.Connection | None = _open(path)
         except (sqlite3.Error, OSError) as error:
             raise ConfigError(f"cannot use the host's store {path}: {error}") from error
 
@@ -130,3 +128,18 @@ class HostStore:
             return self._db.execute(sql).fetchall() if self._db is not None else []
         except sqlite3.Error:
             return []
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    """Connect, one process after the other: sqlite waits for no lock while a new file becomes a WAL file."""
+    with path.with_name(path.name + ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        db = sqlite3.connect(path, timeout=5, isolation_level=None)
+        try:
+            db.execute("PRAGMA journal_mode=WAL")
+            db.execute("PRAGMA synchronous=NORMAL")
+            db.executescript(_SCHEMA)
+        except sqlite3.Error:
+            db.close()
+            raise
+    return db

@@ -37,12 +37,33 @@ store.close()
 
 def test_processes_share_one_store(tmp_path):
     command = [sys.executable, "-c", WORK, str(tmp_path / "s.sqlite")]
-    workers = [subprocess.Popen(command) for _ in range(2)]
-    assert [worker.wait() for worker in workers] == [0, 0]
+    workers = [subprocess.Popen(command) for _ in range(6)]
+    assert [worker.wait() for worker in workers] == [0] * 6
     store = HostStore(tmp_path / "s.sqlite")
-    assert store.counts() == {"answers": 100}
+    assert store.counts() == {"answers": 300}
     assert store.means() == {"run_s": pytest.approx(4.0)}
     store.close()
+
+
+OPEN = """
+import sys
+import threading
+from pathlib import Path
+from midspan.hoststore import HostStore
+
+directory = Path(sys.argv[1])
+for number in range(20):
+    barrier = directory / f"go{number}-{sys.argv[2]}"
+    barrier.touch()
+    while len(list(directory.glob(f"go{number}-*"))) < 3:
+        pass
+    HostStore(directory / f"{number}.sqlite").close()
+"""
+
+
+def test_workers_that_start_together_all_open_a_new_store(tmp_path):
+    workers = [subprocess.Popen([sys.executable, "-c", OPEN, str(tmp_path), str(name)]) for name in range(3)]
+    assert [worker.wait(timeout=120) for worker in workers] == [0, 0, 0]
 
 
 def test_what_was_gathered_waits_for_the_flush_and_survives_a_locked_file(tmp_path):
