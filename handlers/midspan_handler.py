@@ -49,6 +49,6 @@ def _decode(row: Mapping[str, Any], headers: Mapping[str, str]) -> Request | Mid
 def _encode(answer: Response | MidspanError, context: Any, index: int) -> str:
     context.set_response_content_type(index, "application/json")
     if isinstance(answer, Response):
-        return json.dumps(answer.report)
+        return wire.to_json(answer.report)
     context.set_response_status(answer.status, HTTPStatus(answer.status).phrase, index)
     return json.dumps({"error": {"code": answer.code, "message": str(answer)}})

@@ -34,7 +34,7 @@ class HostQueue:
     """The mean time in seconds that recent requests have waited. Thread-safe; `close` it."""
 
     def __init__(
-        self, read: Callable[[], Reading], *, every_s: float = 0.25, clock: Callable[[], float] = time.monotonic
+        self, read: Callable[[], Reading], *, every_s: float = 0.5, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._read = read
         self._every_s = every_s
@@ -52,7 +52,8 @@ class HostQueue:
 
         Asking counts as a sign of work: the thread reads on for as long as somebody asks.
         """
-        self._work.set()
+        if not self._work.is_set():  # setting it takes a lock and wakes a thread
+            self._work.set()
         return self._mean_s if self._clock() - self._read_at < 4 * self._every_s else None
 
     def close(self) -> None:

@@ -149,7 +149,7 @@ def test_a_plugin_that_raises_on_the_side_is_counted_and_silent(make_pipeline, h
         ("midspan_prepare", Prepared(np.zeros((2, 4), np.float32)), "expected one row"),
         ("midspan_prepare", Prepared(np.zeros((1, 4), np.float32), cut=2), "a cut below 2"),
         ("midspan_run", np.zeros((1, 3), np.float32), "expected (1, 4)"),
-        ("midspan_run", np.full((1, 4), np.nan, np.float32), "not finite"),
+        ("midspan_run", np.full((1, 4), np.nan, np.float32), "the score nan"),
         ("midspan_decode", "a string", "AttributeError"),
     ],
 )

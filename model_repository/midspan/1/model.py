@@ -52,12 +52,13 @@ def _encode(request: Any, answers: Sequence[Response | MidspanError]) -> Any:
     good = [answer for answer in answers if isinstance(answer, Response)]
     if len(good) < len(answers) or not good:
         return pb_utils.InferenceResponse(error=_error(next(a for a in answers if isinstance(a, MidspanError))))
-    reports = [[json.dumps(answer.report)] for answer in good]
-    outputs = {wire.OUTPUT_REPORT: np.array(reports, object)}
-    if all(answer.scores is not None for answer in good):
-        outputs[wire.OUTPUT_SCORES] = np.stack([answer.scores for answer in good])
-    wanted = outputs.keys() & request.requested_output_names()
-    return pb_utils.InferenceResponse([pb_utils.Tensor(name, outputs[name]) for name in wanted])
+    outputs, wanted = [], request.requested_output_names()
+    if wire.OUTPUT_REPORT in wanted:
+        reports = np.array([[wire.to_json(answer.report)] for answer in good], object)
+        outputs.append(pb_utils.Tensor(wire.OUTPUT_REPORT, reports))
+    if wire.OUTPUT_SCORES in wanted and all(answer.scores is not None for answer in good):
+        outputs.append(pb_utils.Tensor(wire.OUTPUT_SCORES, np.stack([answer.scores for answer in good])))
+    return pb_utils.InferenceResponse(outputs)
 
 
 def _error(error: MidspanError) -> Any:

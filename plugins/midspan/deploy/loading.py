@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 
 from midspan.config import Config, ServerConfig
@@ -21,7 +22,11 @@ def load_pipeline(configure: Callable[[], Config], read_queue: Callable[[ServerC
     `read_queue` reads the host's counters of its queue.
     """
     try:
-        return Pipeline.load(configure(), read_queue=read_queue)
+        pipeline = Pipeline.load(configure(), read_queue=read_queue)
     except ConfigError as error:
         print(CANNOT_LOAD + " ".join(str(error).split()), flush=True)
         raise
+    # What is loaded stays for good: without it, the collector has next to nothing to look through while serving.
+    gc.collect()
+    gc.freeze()
+    return pipeline

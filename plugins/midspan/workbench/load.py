@@ -39,6 +39,11 @@ class Timing:
     requests_per_s: float
 
     @property
+    def mean_s(self) -> float:
+        """The mean latency in seconds."""
+        return statistics.fmean(self.latencies_s)
+
+    @property
     def median_s(self) -> float:
         """The median latency in seconds."""
         return statistics.median(self.latencies_s)

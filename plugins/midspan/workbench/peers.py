@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -11,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from midspan import wire
 from midspan.bundle import Family
 from midspan.config import Config
 from midspan.deploy.launch import Launch
@@ -36,7 +38,10 @@ parameters {{ key: "settings" value {{ string_value: {settings} }} }}
 
 
 def add_to_triton(launch: Launch, config: Config, family: Family) -> Launch:
-    """Write the models `bare` and `echo` into the launch's repository, with as many workers as Midspan has."""
+    """Write the models `bare` and `echo` into the launch's repository, with as many workers as Midspan has.
+
+    Midspan's own model gets a clock around it.
+    """
     outputs = {BARE: ("scores", "TYPE_FP32"), ECHO: ("echo", "TYPE_UINT8")}
     for name, (output, kind) in outputs.items():
         directory = launch.directory / "repository" / name
@@ -51,6 +56,7 @@ def add_to_triton(launch: Launch, config: Config, family: Family) -> Launch:
             settings=json.dumps(json.dumps(_settings(family))),
         )
         (directory / "config.pbtxt").write_text(text, "utf-8")
+    shutil.copyfile(_SOURCES / "triton_timed.py", launch.directory / "repository" / wire.MODEL_NAME / "1/model.py")
     return replace(launch, command=(*launch.command, *(f"--load-model={name}" for name in outputs)))
 
 
