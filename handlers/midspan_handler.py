@@ -24,7 +24,7 @@ class MidspanHandler:
         )
         atexit.register(self._pipeline.close)  # TorchServe tells a worker to go by closing its connection
 
-    def handle(self, data: Sequence[Mapping[str, Any]], context: Any) -> list[str]:
+    def handle(self, data: Sequence[Mapping[str, Any]], context: Any) -> list[bytes]:
         """Answer a batch; a refused request has its own status beside its neighbours' 200."""
         requests = [_decode(row, context.get_all_request_header(index)) for index, row in enumerate(data)]
         answers = iter(self._pipeline.infer([one for one in requests if isinstance(one, Request)]))
@@ -46,9 +46,9 @@ def _decode(row: Mapping[str, Any], headers: Mapping[str, str]) -> Request | Mid
     return Request(bytes(payload), named.get("content-type", ""), wire.normalise_parameters(options))
 
 
-def _encode(answer: Response | MidspanError, context: Any, index: int) -> str:
+def _encode(answer: Response | MidspanError, context: Any, index: int) -> bytes:
     context.set_response_content_type(index, "application/json")
     if isinstance(answer, Response):
-        return wire.to_json(answer.report)
+        return answer.body
     context.set_response_status(answer.status, HTTPStatus(answer.status).phrase, index)
-    return json.dumps({"error": {"code": answer.code, "message": str(answer)}})
+    return json.dumps({"error": {"code": answer.code, "message": str(answer)}}).encode()

@@ -180,7 +180,8 @@ class Pipeline:
         job.request = request
         job.control = str(request.parameters[wire.PARAMETER_CONTROL])
         if job.control:
-            job.response = self._answer_control(request, job.control)
+            answer = self._answer_control(request, job.control)
+            job.response = Response(answer.report, None, report.encode(answer.report))
             return
         hook, stages_s, clock = self._hook, job.stages_s, self._clock
         at_start = clock()
@@ -267,7 +268,7 @@ class Pipeline:
         built = report.build(record, job.scores, self.family.labels, queue_max_s)
         if self._reporters:
             built["plugins"] = {name: self._quietly(name, caller, record=record) for name, caller in self._reporters}
-        job.response = Response(built, job.scores)
+        job.response = Response(built, job.scores, report.encode(built))
 
     def _record(self, job: _Job, started: float, queue_s: float, batch_size: int) -> Record:
         job.stages_s["queue"] = queue_s
@@ -290,12 +291,13 @@ class Pipeline:
     def _quietly(self, name: str, caller: pluggy.HookCaller, **arguments: Any) -> Any:
         """Ask one plug-in something that may not fail the request: its error is logged and counted."""
         try:
-            answers = caller(**arguments)
+            answer = next(iter(caller(**arguments)), None)
+            report.encode(answer)  # what cannot be sent is this plug-in's failure, not the request's
         except Exception:
             log.exception("plug-in %r failed in %s", name, caller.name)
             self.store.add(f"errors.{PluginFailedError.code}.{name}")
             return None
-        return answers[0] if answers else None
+        return answer
 
 
 def _check_prepared(prepared: object, kind: str, variant: Variant) -> None:

@@ -6,6 +6,8 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+import orjson
+
 from midspan import wire
 from midspan.errors import InternalError
 from midspan.types import Record
@@ -13,7 +15,7 @@ from midspan.types import Record
 if TYPE_CHECKING:
     from midspan.types import FloatTensor
 
-__all__ = ["build", "top"]
+__all__ = ["build", "encode", "top"]
 
 
 def build(record: Record, scores: FloatTensor, labels: Sequence[str], queue_max_s: float) -> dict[str, Any]:
@@ -34,6 +36,14 @@ def build(record: Record, scores: FloatTensor, labels: Sequence[str], queue_max_
         report["scores"] = scores.tolist()
         _check_finite(report["scores"])
     return report
+
+
+def encode(value: Any) -> bytes:
+    """JSON. Raises InternalError for what JSON cannot say, such as another library's numbers."""
+    try:
+        return orjson.dumps(value)
+    except TypeError as error:
+        raise InternalError(f"what should be sent is not JSON: {error}") from error
 
 
 def top(scores: FloatTensor, count: int, labels: Sequence[str]) -> list[dict[str, Any]]:

@@ -74,12 +74,13 @@ class Prepared:
 class Response:
     """The answer to one request.
 
-    `scores` has shape (classes,), the graph's raw output; it is None in the answer to a control request. `report` is
-    JSON-able: see `midspan.wire` for its keys.
+    `report` is JSON-able: see `midspan.wire` for its keys. `scores` has shape (classes,), the graph's raw output; it is
+    None in the answer to a control request. `body` is the report as JSON; the pipeline fills it in.
     """
 
     report: Mapping[str, Any]
     scores: FloatTensor | None = None
+    body: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)

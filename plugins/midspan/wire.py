@@ -21,7 +21,6 @@ key             meaning
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from typing import Final
 
@@ -43,7 +42,6 @@ __all__ = [
     "PARAMETER_VARIANT",
     "header_name",
     "normalise_parameters",
-    "to_json",
 ]
 
 CATALOG_VERSION: Final = 1
@@ -66,10 +64,6 @@ CONTROL_CATALOG: Final = "catalog"
 CONTROL_HEALTH: Final = "health"
 
 HEADER_PREFIX: Final = "x-midspan-"
-
-
-to_json: Final = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
-"""A report as text, with no byte to spare; the encoder is made once."""
 
 
 def header_name(parameter: str) -> str:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
+from contextlib import ExitStack
 
 import pytest
 
@@ -47,23 +48,28 @@ def test_processes_share_one_store(tmp_path):
 
 OPEN = """
 import sys
-import threading
 from pathlib import Path
 from midspan.hoststore import HostStore
 
-directory = Path(sys.argv[1])
-for number in range(20):
-    barrier = directory / f"go{number}-{sys.argv[2]}"
-    barrier.touch()
-    while len(list(directory.glob(f"go{number}-*"))) < 3:
-        pass
-    HostStore(directory / f"{number}.sqlite").close()
+print(flush=True)
+for line in sys.stdin:
+    HostStore(Path(line.strip())).close()
+    print(flush=True)
 """
 
 
 def test_workers_that_start_together_all_open_a_new_store(tmp_path):
-    workers = [subprocess.Popen([sys.executable, "-c", OPEN, str(tmp_path), str(name)]) for name in range(3)]
-    assert [worker.wait(timeout=120) for worker in workers] == [0, 0, 0]
+    with ExitStack() as stack:
+        workers = []
+        for _ in range(3):
+            pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "bufsize": 1}
+            workers.append(stack.enter_context(subprocess.Popen([sys.executable, "-c", OPEN], **pipes)))
+            stack.callback(workers[-1].kill)
+        for number in range(30):
+            assert [worker.stdout.readline() for worker in workers] == ["\n"] * 3
+            for worker in workers:
+                worker.stdin.write(f"{tmp_path / str(number)}.sqlite\n")
+        assert [worker.stdout.readline() for worker in workers] == ["\n"] * 3
 
 
 def test_what_was_gathered_waits_for_the_flush_and_survives_a_locked_file(tmp_path):

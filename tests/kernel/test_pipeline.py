@@ -33,7 +33,8 @@ def test_an_answer_has_predictions_scores_and_a_report_that_is_json(make_pipelin
         {"index": 2, "label": "c", "score": 14.0},
     ]
     assert answer.scores.tolist() == [0, 7, 14, 21]
-    report = json.loads(json.dumps(answer.report))
+    report = json.loads(answer.body)
+    assert report == answer.report
     assert (report["variant"], report["cut"], report["batch_size"], report["id"]) == ("small", 0, 1, "photo 1")
     assert report["scores"] == [0, 7, 14, 21]
 
@@ -135,8 +136,9 @@ def test_a_plugin_that_raises_is_named_and_costs_one_request(make_pipeline, hook
 
 
 @pytest.mark.parametrize("hook", ["midspan_observe", "midspan_report", "midspan_describe"])
-def test_a_plugin_that_raises_on_the_side_is_counted_and_silent(make_pipeline, hook):
-    pipeline = make_pipeline(bad=misbehaving(hook, ZeroDivisionError("oops")), engine=Engine)
+@pytest.mark.parametrize("value", [ZeroDivisionError("oops"), {"not": {"json"}}])
+def test_a_plugin_that_fails_on_the_side_is_counted_and_silent(make_pipeline, hook, value):
+    pipeline = make_pipeline(bad=misbehaving(hook, value), engine=Engine)
     assert isinstance(ask(pipeline), Response)
     assert isinstance(ask(pipeline, control="catalog"), Response)
     assert pipeline.store.counts("errors.") == {"errors.plugin_failed.bad": 1}
@@ -151,10 +153,12 @@ def test_a_plugin_that_raises_on_the_side_is_counted_and_silent(make_pipeline, h
         ("midspan_run", np.zeros((1, 3), np.float32), "expected (1, 4)"),
         ("midspan_run", np.full((1, 4), np.nan, np.float32), "the score nan"),
         ("midspan_decode", "a string", "AttributeError"),
+        ("midspan_control", Response({"not": {"json"}}), "is not JSON"),
     ],
 )
 def test_a_plugin_that_returns_nonsense_is_our_fault(make_pipeline, hook, value, text):
-    answer = ask(make_pipeline(bad=misbehaving(hook, value), engine=Engine))
+    control = "secret" if hook == "midspan_control" else ""
+    answer = ask(make_pipeline(bad=misbehaving(hook, value), engine=Engine), control=control)
     assert isinstance(answer, InternalError)
     assert text in str(answer)
 

@@ -118,7 +118,7 @@ def test_curl(server, pictures, tmp_path):
         file.write_bytes(picture)
         status, body = curl_predict(server, file, "X-Midspan-Top-K: 1")
         assert status == 200
-        assert f'"predictions": [{{"index": {index}, '.encode() in body
+        assert f'"predictions":[{{"index":{index},'.encode() in body
         status, body = curl_predict(server, file, "x-midspan-variant: lite9")
         assert status == 404
         assert b"there are lite0, lite1, lite2" in body

@@ -54,7 +54,7 @@ def _encode(request: Any, answers: Sequence[Response | MidspanError]) -> Any:
         return pb_utils.InferenceResponse(error=_error(next(a for a in answers if isinstance(a, MidspanError))))
     outputs, wanted = [], request.requested_output_names()
     if wire.OUTPUT_REPORT in wanted:
-        reports = np.array([[wire.to_json(answer.report)] for answer in good], object)
+        reports = np.array([[answer.body] for answer in good], object)
         outputs.append(pb_utils.Tensor(wire.OUTPUT_REPORT, reports))
     if wire.OUTPUT_SCORES in wanted and all(answer.scores is not None for answer in good):
         outputs.append(pb_utils.Tensor(wire.OUTPUT_SCORES, np.stack([answer.scores for answer in good])))

@@ -39,6 +39,12 @@ class TritonPythonModel(_plain.TritonPythonModel):  # type: ignore[misc]  # load
 
     def _listen(self, requests: Sequence[Request]) -> list[Response | MidspanError]:
         answers: list[Response | MidspanError] = self._infer(requests)
-        stages = [answer.report.get("stages_s", {}) for answer in answers if isinstance(answer, Response)]
-        self._work_s = sum(one.get(stage, 0.0) for one in stages[:1] for stage in ("decode", "prepare", "run"))
+        stages = [
+            answer.report["stages_s"]
+            for answer in answers
+            if isinstance(answer, Response) and answer.scores is not None
+        ]
+        # All of one variant, so they ran together and each was told the whole of it.
+        run_s = max((one["run"] for one in stages), default=0.0)
+        self._work_s = run_s + sum(one["decode"] + one["prepare"] for one in stages)
         return answers
