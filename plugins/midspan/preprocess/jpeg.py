@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import re
+from itertools import islice
 
 from midspan.errors import BadPayloadError, PayloadTooLargeError
 from midspan.preprocess import exif
@@ -29,6 +30,7 @@ _OTHER_FRAMES = {0xC3, 0xC5, 0xC6, 0xC7, 0xCB, 0xCD, 0xCE, 0xCF}
 _TABLES = {0xC4, 0xCC, 0xDB, 0xDD}
 _APP0, _APP1, _APP14 = 0xE0, 0xE1, 0xEE
 _MARKER = re.compile(rb"\xff[\x02-\xcf\xd9-\xfe]")  # not the markers that stand alone: no segment follows them
+_SCAN = re.compile(rb"\xff\xda")
 _PREFETCH = b"\0" * 8
 
 
@@ -114,9 +116,8 @@ def _scans(payload: bytes, start: int, *, single: bool) -> tuple[memoryview | by
         raise _truncated(payload)
     if single:
         return memoryview(payload)[start:end], _PREFETCH
-    scans = payload.count(b"\xff\xda", start, end)
-    if scans > MAX_SCANS:
-        raise PayloadTooLargeError(f"the JPEG has {scans} scans; at most {MAX_SCANS} are allowed")
+    if next(islice(_SCAN.finditer(payload, start, end), MAX_SCANS, None), None):
+        raise PayloadTooLargeError(f"the JPEG has more than {MAX_SCANS} scans; no more are allowed")
     return (memoryview(payload)[start : end + 2],)
 
 

@@ -62,11 +62,12 @@ def prepare(picture: Picture, preprocessing: Preprocessing, *, preprocessed: boo
 
 def normalise(image: Image.Image, preprocessing: Preprocessing) -> FloatTensor:
     """(value - mean) / std per channel, from a picture in RGB or grey to shape (1, 3, height, width), float32."""
-    pixels = np.asarray(image.convert("RGB"))
-    tensor = np.empty((1, 3, *pixels.shape[:2]), np.float32)
-    tensor[0] = pixels.transpose(2, 0, 1)
-    tensor -= np.asarray(preprocessing.mean, np.float32).reshape(3, 1, 1)
-    tensor /= np.asarray(preprocessing.std, np.float32).reshape(3, 1, 1)
+    tensor = np.empty((1, 3, image.height, image.width), np.float32)
+    mean, std = (np.asarray(values, np.float32) for values in (preprocessing.mean, preprocessing.std))
+    # Plane by plane: Pillow splits colours faster than numpy walks across them, and one pass converts and subtracts.
+    for channel, plane in enumerate(image.split() if image.mode == "RGB" else (image, image, image)):
+        np.subtract(np.asarray(plane), mean[channel], out=tensor[0, channel])
+    tensor /= std.reshape(3, 1, 1)
     return tensor
 
 
