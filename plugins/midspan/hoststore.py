@@ -25,6 +25,9 @@ __all__ = ["HostStore", "default_path"]
 DECAY = 0.98
 """Weight that a running mean keeps when one more value comes in: it remembers about the last 50 values."""
 
+BUSY_MS = 50
+"""How long a flush waits for other workers; what it cannot write then waits for the next one, and no request for it."""
+
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS counts (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS means (name TEXT PRIMARY KEY, mean REAL NOT NULL, seen INTEGER NOT NULL) WITHOUT ROWID;
@@ -139,6 +142,7 @@ def _open(path: Path) -> sqlite3.Connection:
             db.execute("PRAGMA journal_mode=WAL")
             db.execute("PRAGMA synchronous=NORMAL")
             db.executescript(_SCHEMA)
+            db.execute(f"PRAGMA busy_timeout={BUSY_MS}")
         except sqlite3.Error:
             db.close()
             raise

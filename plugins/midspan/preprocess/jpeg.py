@@ -117,7 +117,7 @@ def _scans(payload: bytes, start: int, *, single: bool) -> tuple[memoryview | by
     if single:
         return memoryview(payload)[start:end], _PREFETCH
     if next(islice(_SCAN.finditer(payload, start, end), MAX_SCANS, None), None):
-        raise PayloadTooLargeError(f"the JPEG has more than {MAX_SCANS} scans; no more are allowed")
+        raise PayloadTooLargeError(f"the JPEG has more than {MAX_SCANS} scans; at most {MAX_SCANS} are allowed")
     return (memoryview(payload)[start : end + 2],)
 
 
