@@ -3,7 +3,7 @@
 import atexit
 import json
 from collections.abc import Mapping, Sequence
-from http import HTTPStatus
+from http.client import responses
 from typing import Any
 
 from midspan import wire
@@ -50,5 +50,5 @@ def _encode(answer: Response | MidspanError, context: Any, index: int) -> bytes:
     context.set_response_content_type(index, "application/json")
     if isinstance(answer, Response):
         return answer.body
-    context.set_response_status(answer.status, HTTPStatus(answer.status).phrase, index)
+    context.set_response_status(answer.status, responses.get(answer.status, "Error"), index)
     return json.dumps({"error": {"code": answer.code, "message": str(answer)}}).encode()

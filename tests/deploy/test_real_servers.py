@@ -175,6 +175,22 @@ def test_a_row_that_fails_fails_its_request(triton):
     assert json.loads(body)["error"].startswith("[bad_payload] ")
 
 
+@pytest.mark.parametrize("payload", [b"", bytes(4)])
+def test_a_request_without_rows_is_refused_and_harms_nobody(triton, payload):
+    size = {"binary_data_size": len(payload)}
+    head = {"inputs": [{"name": "payload", "shape": [0, 4], "datatype": "UINT8", "parameters": size}]}
+    assert infer(triton, head, payload)[0] == 400
+    assert triton.probe().health is Health.RIGHT
+
+
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="this machine has no IPv6")
+def test_triton_serves_on_an_ipv6_address(start_server):
+    server = start_server("triton", server={"host": "::1", "workers": 1})
+    assert server.url == f"http://[::1]:{server.config.server.http_port}"
+    assert server.grpc_url == f"[::1]:{server.config.server.grpc_port}"
+    assert server.probe().health is Health.RIGHT
+
+
 def infer(server: LocalServer, head: object, payload: bytes) -> tuple[int, bytes]:
     text = json.dumps(head).encode()
     headers = {"Inference-Header-Content-Length": str(len(text)), "Content-Type": "application/octet-stream"}

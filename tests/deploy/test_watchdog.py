@@ -125,11 +125,12 @@ def test_recovery_is_told_and_starts_the_count_anew():
     assert patient.cures == [(0.0, "reload"), (1.5, "reload")]
 
 
-def test_a_cure_that_fails_is_told_and_the_next_one_tried():
+@pytest.mark.parametrize("error", [UnavailableError("no such luck"), OSError("no such luck")])
+def test_a_cure_that_fails_is_told_and_the_next_one_tried(error):
     patient = Patient(Health.FAILED)
 
     def fail() -> None:
-        raise UnavailableError("no such luck")
+        raise error
 
     restart = Cure("restart", lambda: patient.cures.append((patient.now, "restart")))
     dog = Watchdog(

@@ -80,10 +80,24 @@ def test_tokens_are_read_from_the_key_file(tmp_path):
     assert torchserve.read_tokens(tmp_path / "key_file.json")["inference"] == "INFERENCE"
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"inference": 3}', '{"inference": {}}'])
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "{}", '{"inference": 3}', '{"inference": {}}', '{"inference": {"key": "a"}}']
+)
 def test_a_key_file_half_written_gives_no_token_yet(tmp_path, text):
     (tmp_path / "key_file.json").write_text(text)
-    assert torchserve.read_tokens(tmp_path / "key_file.json").get("inference", "") == ""
+    assert torchserve.read_tokens(tmp_path / "key_file.json") == {"inference": "", "management": "", "API": ""}
+
+
+def test_torchserve_refuses_an_ipv6_address_before_it_writes(bundle, make_config, tmp_path):
+    with pytest.raises(ConfigError, match=r"TorchServe cannot listen on an IPv6 address, got server.host = '::1'"):
+        torchserve.write_store(make_config(bundle, server={"host": "::1"}), tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_archiver_that_does_not_end_is_a_configuration_error(bundle, make_config, tmp_path, monkeypatch):
+    monkeypatch.setattr(torchserve, "ARCHIVE_TIMEOUT_S", 0)
+    with pytest.raises(ConfigError, match="torch-model-archiver did not end within 0 s"):
+        torchserve.write_store(make_config(bundle), tmp_path)
 
 
 def test_java_that_is_too_old_or_absent_is_passed_over(tmp_path):

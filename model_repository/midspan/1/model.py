@@ -11,7 +11,7 @@ from midspan import wire
 from midspan.config import Config
 from midspan.deploy.checks import check_numpy
 from midspan.deploy.loading import load_pipeline
-from midspan.errors import MidspanError
+from midspan.errors import BadPayloadError, MidspanError
 from midspan.hostqueue import triton_reading
 from midspan.types import Request, Response
 
@@ -49,8 +49,10 @@ def _decode(request: Any) -> list[Request]:
 
 
 def _encode(request: Any, answers: Sequence[Response | MidspanError]) -> Any:
+    if not answers:
+        return pb_utils.InferenceResponse(error=_error(BadPayloadError("the request has no rows")))
     good = [answer for answer in answers if isinstance(answer, Response)]
-    if len(good) < len(answers) or not good:
+    if len(good) < len(answers):
         return pb_utils.InferenceResponse(error=_error(next(a for a in answers if isinstance(a, MidspanError))))
     outputs, wanted = [], request.requested_output_names()
     if wire.OUTPUT_REPORT in wanted:

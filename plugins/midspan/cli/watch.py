@@ -21,12 +21,13 @@ def run(args: argparse.Namespace) -> int:
     """Look until Ctrl-C or SIGTERM; print what is found and done."""
     from midspan import bundle
     from midspan.config import Config
+    from midspan.deploy.http import bracketed
     from midspan.deploy.ready import Probe
     from midspan.deploy.watchdog import Cure, Watchdog
     from midspan.deploy.workers import TritonWorkers
 
     config = Config.from_toml(args.config)
-    url = args.url or f"http://{config.server.host}:{config.server.http_port}"
+    url = args.url or f"http://{bracketed(config.server.host)}:{config.server.http_port}"
     workers = TritonWorkers(url.rstrip("/"), Path(args.repository), config.server.workers)
     dog = Watchdog(
         Probe("triton", url.rstrip("/"), bundle.load(config.family.bundle)),

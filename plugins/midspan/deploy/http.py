@@ -8,9 +8,14 @@ import urllib.request
 from collections.abc import Mapping
 from typing import Protocol
 
-__all__ = ["Send", "send"]
+__all__ = ["Send", "bracketed", "send"]
 
 MAX_ANSWER_BYTES = 64 * 2**20
+
+
+def bracketed(host: str) -> str:
+    """A host as URLs have it: an IPv6 address in brackets."""
+    return f"[{host}]" if ":" in host else host
 
 
 class Send(Protocol):

@@ -15,6 +15,7 @@ from midspan import bundle
 from midspan.config import Config
 from midspan.deploy import torchserve, triton
 from midspan.deploy.checks import check_ports
+from midspan.deploy.http import bracketed
 from midspan.deploy.launch import Launch
 from midspan.deploy.loading import CANNOT_LOAD
 from midspan.deploy.process import ServerProcess
@@ -67,12 +68,12 @@ class LocalServer:
     @property
     def url(self) -> str:
         """Where HTTP requests go."""
-        return f"http://{self.config.server.host}:{self.config.server.http_port}"
+        return f"http://{bracketed(self.config.server.host)}:{self.config.server.http_port}"
 
     @property
     def grpc_url(self) -> str:
         """Where gRPC requests go: host and port."""
-        return f"{self.config.server.host}:{self.config.server.grpc_port}"
+        return f"{bracketed(self.config.server.host)}:{self.config.server.grpc_port}"
 
     @property
     def log(self) -> Path:

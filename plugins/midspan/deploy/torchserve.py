@@ -24,7 +24,7 @@ from midspan.deploy.http import send
 from midspan.deploy.launch import Launch, no_token
 from midspan.errors import ConfigError
 
-__all__ = ["STORE", "find_java", "launch", "read_tokens", "write_store"]
+__all__ = ["STORE", "archive", "find_java", "launch", "read_tokens", "write_store"]
 
 STORE = "model-store"
 MIN_JAVA = 11
@@ -32,6 +32,7 @@ OVERHEAD_BYTES = 2**16
 """What a form and its headers add to a payload; a payload just over the limit still reaches us and learns why."""
 RESPONSE_TIMEOUT_S = 60
 STARTUP_TIMEOUT_S = 120
+ARCHIVE_TIMEOUT_S = 120
 TOKEN_LIFETIME_MIN = 365 * 24 * 60
 """TorchServe's own hour would silence the watchdog and every client after an hour, since nothing renews the token."""
 
@@ -56,18 +57,41 @@ LOG4J = """<?xml version="1.0" encoding="UTF-8"?>
 
 
 def write_store(config: Config, directory: Path) -> Path:
-    """Write `config.properties` and `model-store/midspan.mar` into `directory`; returns the properties' path."""
+    """Write `config.properties` and `model-store/midspan.mar` into `directory`; returns the properties' path.
+
+    Raises ConfigError.
+    """
+    if ":" in config.server.host:
+        raise ConfigError(f"TorchServe cannot listen on an IPv6 address, got server.host = {config.server.host!r}")
     config = config.resolved(Path.cwd())  # the server runs somewhere else
     store = directory / STORE
     scratch = directory / "scratch"
     for folder in (store, scratch):
         folder.mkdir(parents=True, exist_ok=True)
-    (scratch / "model-config.yaml").write_text(json.dumps(_model_config(config), indent=1), "utf-8")  # JSON is YAML
-    _archive(scratch, store)
+    model_config = scratch / "model-config.yaml"
+    model_config.write_text(json.dumps(_model_config(config), indent=1), "utf-8")  # JSON is YAML
+    archive(wire.MODEL_NAME, assets.handler_file(), model_config, store)
     shutil.rmtree(scratch)
     properties = directory / "config.properties"
     properties.write_text("".join(f"{key}={value}\n" for key, value in _properties(config, store).items()), "utf-8")
     return properties
+
+
+def archive(name: str, handler: Path, config_file: Path, store: Path) -> None:
+    """Pack a handler and its model-config.yaml into `store/NAME.mar`. Raises ConfigError."""
+    if importlib.util.find_spec("model_archiver") is None:
+        raise ConfigError("there is no torch-model-archiver: install midspan[torchserve]")
+    command = [sys.executable, "-m", "model_archiver.model_packaging", "--force", "--version", "1.0"]
+    command += ["--model-name", name, "--handler", str(handler)]
+    command += ["--config-file", str(config_file), "--export-path", str(store)]
+    # its temporary directory is named after the model alone: without one of our own, two users collide
+    env = {**os.environ, "TMPDIR": str(config_file.parent.absolute())}
+    try:
+        done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=ARCHIVE_TIMEOUT_S, check=False)
+    except subprocess.TimeoutExpired as error:
+        raise ConfigError(f"torch-model-archiver did not end within {ARCHIVE_TIMEOUT_S} s") from error
+    if done.returncode != 0 or not (store / f"{name}.mar").is_file():
+        raise ConfigError(f"torch-model-archiver failed: {(done.stderr or done.stdout).strip()[-500:]}")
 
 
 def launch(config: Config, directory: Path) -> Launch:
@@ -114,12 +138,13 @@ def launch(config: Config, directory: Path) -> Launch:
 
 
 def read_tokens(key_file: Path) -> dict[str, str]:
-    """The bearer tokens that a TorchServe has written: for `inference`, `management` and `API`; {} before it has."""
+    """The bearer tokens a TorchServe wrote, for `inference`, `management` and `API`; all "" until it has."""
+    names = ("inference", "management", "API")
     try:
         entries = json.loads(key_file.read_text("utf-8"))
-        return {name: str(entry["key"]) for name, entry in entries.items()}
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
-        return {"inference": "", "management": "", "API": ""}
+        return {name: str(entries[name]["key"]) for name in names}
+    except (OSError, ValueError, TypeError, LookupError):
+        return dict.fromkeys(names, "")
 
 
 def find_java(environment: Mapping[str, str] | None = None) -> Path:
@@ -188,19 +213,6 @@ def _properties(config: Config, store: Path) -> dict[str, object]:
         "disable_system_metrics": "true",  # a Python process a minute, at the worst moment first: the start
         "enable_envvars_config": "false",
     }
-
-
-def _archive(scratch: Path, store: Path) -> None:
-    if importlib.util.find_spec("model_archiver") is None:
-        raise ConfigError("there is no torch-model-archiver: install midspan[torchserve]")
-    command = [sys.executable, "-m", "model_archiver.model_packaging", "--force", "--version", "1.0"]
-    command += ["--model-name", wire.MODEL_NAME, "--handler", str(assets.handler_file())]
-    command += ["--config-file", str(scratch / "model-config.yaml"), "--export-path", str(store)]
-    # its temporary directory is named after the model alone: without one of our own, two users collide
-    env = {**os.environ, "TMPDIR": str(scratch.absolute())}
-    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=120, check=False)
-    if done.returncode != 0 or not (store / f"{wire.MODEL_NAME}.mar").is_file():
-        raise ConfigError(f"torch-model-archiver failed: {(done.stderr or done.stdout).strip()[-500:]}")
 
 
 def _all_ready(management: str, token: str, workers: int) -> bool:

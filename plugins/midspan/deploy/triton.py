@@ -21,6 +21,7 @@ from pathlib import Path
 from midspan import wire
 from midspan.config import Config
 from midspan.deploy import assets
+from midspan.deploy.http import bracketed
 from midspan.deploy.launch import Launch
 from midspan.errors import ConfigError
 
@@ -102,7 +103,9 @@ def server_options(config: Config, repository: Path) -> list[str]:
     Model control is explicit, so that dead workers can be brought back; since whoever may load a model may run code,
     it takes the key that lies in the repository.
     """
-    server, lock = config.server, f"model-repository:{ADMIN_HEADER}={admin_key(repository)}"
+    server = config.server
+    lock = f"model-repository:{ADMIN_HEADER}={admin_key(repository)}"
+    http_host = f"ipv6:{server.host}" if ":" in server.host else server.host  # so its HTTP library spells them
     return [
         f"--model-repository={repository}",
         "--model-control-mode=explicit",
@@ -112,11 +115,11 @@ def server_options(config: Config, repository: Path) -> list[str]:
         f"--grpc-restricted-protocol={lock}",
         f"--http-header-forward-pattern=(?i){wire.HEADER_PREFIX}.*",
         f"--grpc-header-forward-pattern=(?i){wire.HEADER_PREFIX}.*",
-        f"--http-address={server.host}",
+        f"--http-address={http_host}",
         f"--http-port={server.http_port}",
-        f"--grpc-address={server.host}",
+        f"--grpc-address={bracketed(server.host)}",
         f"--grpc-port={server.grpc_port}",
-        f"--metrics-address={server.host}",
+        f"--metrics-address={http_host}",
         f"--metrics-port={server.metrics_port}",
     ]
 

@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from midspan.deploy.ready import Finding, Health
-from midspan.errors import MidspanError
 
 __all__ = ["Cure", "Watchdog"]
 
@@ -21,7 +20,7 @@ MAX_PROBES = 16
 
 @dataclass(frozen=True, slots=True)
 class Cure:
-    """One way to bring a server back; `apply` may raise a MidspanError. Some revive even a server that is gone."""
+    """One way to bring a server back; `apply` may raise any exception. Some revive even a server that is gone."""
 
     name: str
     apply: Callable[[], None]
@@ -112,7 +111,7 @@ class Watchdog:
         self._report(f"trying to {cure.name}")
         try:
             cure.apply()
-        except MidspanError as error:
+        except Exception as error:  # whatever went wrong: without the watchdog the server is lost
             self._report(f"could not {cure.name}: {error}")
         for sign in self._signs:  # what happened before the cure is no sign of what comes after it
             sign()

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -15,8 +12,8 @@ from typing import Any
 from midspan import wire
 from midspan.bundle import Family
 from midspan.config import Config
+from midspan.deploy import torchserve
 from midspan.deploy.launch import Launch
-from midspan.errors import ConfigError
 from midspan.preprocess.prepare import DECODE_MARGIN
 
 __all__ = ["BARE", "ECHO", "add_to_torchserve", "add_to_triton"]
@@ -72,13 +69,7 @@ def add_to_torchserve(launch: Launch, config: Config, family: Family) -> Launch:
     }
     settings_file = launch.directory / "bare-config.yaml"
     settings_file.write_text(json.dumps(settings), "utf-8")  # JSON is YAML
-    command = [sys.executable, "-m", "model_archiver.model_packaging", "--force", "--version", "1.0"]
-    command += ["--model-name", BARE, "--handler", str(_SOURCES / "torchserve_bare.py")]
-    command += ["--config-file", str(settings_file), "--export-path", str(launch.directory / "model-store")]
-    env = {**os.environ, "TMPDIR": str(launch.directory)}
-    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=120, check=False)
-    if done.returncode != 0:
-        raise ConfigError(f"torch-model-archiver failed: {done.stderr.strip()[-500:]}")
+    torchserve.archive(BARE, _SOURCES / "torchserve_bare.py", settings_file, launch.directory / torchserve.STORE)
     properties = launch.directory / "config.properties"
     text = properties.read_text("utf-8")
     properties.write_text(text.replace("midspan.mar", f"midspan.mar,{BARE}.mar"), "utf-8")
