@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -133,7 +133,7 @@ def _prediction(row: Any) -> Prediction | None:
     index, label, score = row.get("index"), row.get("label"), row.get("score")
     if not isinstance(index, int) or isinstance(index, bool) or not isinstance(score, int | float):
         return None
-    if not math.isfinite(score):
+    if not abs(score) <= sys.float_info.max:  # NaN too; and a whole number that no float can hold
         return None
     return Prediction(index, label if isinstance(label, str) else "", float(score))
 

@@ -108,11 +108,17 @@ class Session(Protocol):
     """One request under way. Belongs to the thread that runs `execute`."""
 
     def infer(
-        self, payload: bytes, content_type: str = "", parameters: Mapping[str, bool | int | float | str] | None = None
+        self,
+        payload: bytes,
+        content_type: str = "",
+        parameters: Mapping[str, bool | int | float | str] | None = None,
+        *,
+        idempotent: bool = True,
     ) -> ServerAnswer:
-        """Ask the server; retried within bounds. The route's variant and the caller's `top_k` are added.
+        """Ask the server. The route's variant and the caller's `top_k` are added.
 
-        May be called several times, or never. Raises a MidspanClientError; let it pass.
+        Tried again within bounds, unless `idempotent` is False: then the payload is sent once at most. May be called
+        several times, or never. Raises a MidspanClientError; let it pass.
         """
 
     def device(self) -> AbstractContextManager[None]:

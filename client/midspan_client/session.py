@@ -48,9 +48,14 @@ class RequestSession:
         self.server_s: float | None = None
 
     def infer(
-        self, payload: bytes, content_type: str = "", parameters: Mapping[str, bool | int | float | str] | None = None
+        self,
+        payload: bytes,
+        content_type: str = "",
+        parameters: Mapping[str, bool | int | float | str] | None = None,
+        *,
+        idempotent: bool = True,
     ) -> ServerAnswer:
-        """Ask the server, retried within bounds. Raises a MidspanClientError."""
+        """Ask the server; tried again within bounds if `idempotent`. Raises a MidspanClientError."""
         merged: dict[str, bool | int | float | str] = {PARAMETER_TOP_K: self._top_k}
         if self._variant:
             merged[PARAMETER_VARIANT] = self._variant
@@ -64,12 +69,12 @@ class RequestSession:
             nonlocal begun, last_s
             begun = self._clock()
             self.attempts += 1
-            report, connect_s = self._wire.exchange(payload, merged)
+            report, connect_s = self._wire.exchange(payload, merged, idempotent=idempotent)
             last_s = self._clock() - begun
             return ServerAnswer(report), connect_s
 
         try:
-            (answer, connect_s), _ = self._retry.run(attempt)
+            answer, connect_s = self._retry.run(attempt)[0] if idempotent else attempt()
         except RequestTimeoutError as error:
             waited_s = self._clock() - begun
             self.exchanges.append(Exchange(len(payload), waited_s, waited_s, math.inf, teaches=True))

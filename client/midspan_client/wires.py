@@ -23,8 +23,13 @@ _DIALECTS: Final[Mapping[str, Callable[[], Dialect]]] = {"triton": TritonDialect
 class Wire(Protocol):
     """One exchange at a time and thread; several threads at the same time."""
 
-    def exchange(self, payload: bytes, parameters: Parameters) -> tuple[Mapping[str, Any], float]:
-        """The report, and the seconds that went into opening a connection. Raises a MidspanClientError."""
+    def exchange(
+        self, payload: bytes, parameters: Parameters, *, idempotent: bool = True
+    ) -> tuple[Mapping[str, Any], float]:
+        """The report, and the seconds that went into opening a connection. Raises a MidspanClientError.
+
+        `idempotent` as for `midspan_client.transport.Transport.send`.
+        """
 
     def close(self) -> None:
         """Drop all connections; a second call does nothing."""
@@ -38,10 +43,13 @@ class HttpWire:
         self._dialect = dialect
         self._authorization = {"Authorization": f"Bearer {token}"} if token is not None else {}
 
-    def exchange(self, payload: bytes, parameters: Parameters) -> tuple[Mapping[str, Any], float]:
+    def exchange(
+        self, payload: bytes, parameters: Parameters, *, idempotent: bool = True
+    ) -> tuple[Mapping[str, Any], float]:
         """Encode, send, decode."""
         request = self._dialect.encode(payload, parameters)
-        reply = self._transport.send("POST", request.path, {**request.headers, **self._authorization}, request.body)
+        headers = {**request.headers, **self._authorization}
+        reply = self._transport.send("POST", request.path, headers, request.body, idempotent=idempotent)
         return self._dialect.decode(reply), reply.connect_s
 
     def close(self) -> None:

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from midspan.wire import CATALOG_VERSION
-from midspan_client.catalog import parse_catalog
+from midspan_client.catalog import VariantInfo, parse_catalog
+from midspan_client.catalogs import CatalogKeeper
 from midspan_client.errors import ProtocolError
 
 
@@ -51,8 +52,18 @@ def test_absurd_values_are_dropped():
     assert catalog.max_payload_bytes is None
 
 
+def test_numbers_that_no_float_can_hold_are_dropped():
+    row = {"name": "a", "side_px": 10**400, "accuracy": 10**400, "server_s": {"run": 10**400, "decode": -(10**400)}}
+    report = {"variants": [row], "limits": {"max_payload_bytes": 10**400}}
+    catalog = CatalogKeeper(lambda: report, lambda: 0.0).current()
+    assert catalog.variants == (VariantInfo("a"),)
+    assert catalog.max_payload_bytes is None
+    with pytest.raises(ProtocolError):
+        CatalogKeeper(lambda: {**report, "variants": [{**row, "name": 10**400}]}, lambda: 0.0).current()
+
+
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    st.none() | st.booleans() | st.integers() | st.just(10**400) | st.floats() | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(
         ["name", "variants", "default", "limits", "side_px", "resize_px", "server_s", "run", "plugins", "preprocess",
          "max_pixels", "parameters", "accuracy", "catalog_version", "max_payload_bytes"]), inner, max_size=6),

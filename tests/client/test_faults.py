@@ -67,6 +67,42 @@ def test_a_broken_connection_is_tried_again(server, client, jpeg, faults):
     assert (answer.label, answer.attempts) == ("cat", 2)
 
 
+CUT = b"HTTP/1.1 200 OK\r\nContent-Length: 4000\r\n\r\n{"
+
+
+@pytest.mark.parametrize("data", [CUT, CUT[:12], CUT[:30]])
+def test_the_transport_repeats_nothing_that_was_answered_in_part(server, client, jpeg, faults, data):
+    server.faults.append(lambda handler: faults.raw(data)(handler) and faults.reset(handler))
+    with pytest.raises(MidspanClientError):
+        client._wire.exchange(jpeg, {})
+    assert len(server.seen) == 1
+
+
+class Once(OriginalProvider):
+    """Its call may not reach the server twice."""
+
+    def execute(self, route, photo, session):
+        return session.infer(photo.data, idempotent=False)
+
+
+@pytest.mark.parametrize("fault", ["reset", "cut", "unavailable"])
+@pytest.mark.parametrize("kept", [True, False])
+def test_what_is_not_idempotent_is_sent_once(server, kind, jpeg, faults, fault, kept):
+    server.faults.append({
+        "reset": faults.reset,
+        "cut": faults.raw(CUT),
+        "unavailable": lambda handler: faults.send(handler, 503, error_body(kind, "unavailable", "full")),
+    }[fault])  # fmt: skip
+    with Client(server.url, server=kind, providers=[Once()]) as client:
+        client.catalog()
+        if not kept:
+            client._wire._transport._idle.pop().close()
+        with pytest.raises((ConnectError, UnavailableError)) as caught:
+            client.classify(jpeg)
+        assert (caught.value.attempts, len(server.seen)) == (1, 1)
+        assert client.classify(jpeg).attempts == 1
+
+
 def test_503_then_200(server, client, jpeg, faults, kind):
     server.faults.append(lambda handler: faults.send(handler, 503, error_body(kind, "unavailable", "queue is full")))
     assert client.classify(jpeg).attempts == 2
@@ -113,11 +149,10 @@ def test_too_slow(server, kind, jpeg):
     assert len(server.seen) == 1
 
 
-def test_an_answer_that_trickles_is_cut_off(server, kind, jpeg):
+@pytest.mark.parametrize("head", [b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n", b"HTTP/1.1 200 OK\r\nX: "])
+def test_an_answer_that_trickles_is_cut_off(server, kind, jpeg, head):
     def trickle(handler):
-        handler.send_response(200)
-        handler.send_header("Content-Length", "1000")
-        handler.end_headers()
+        handler.wfile.write(head)
         with pytest.raises(OSError):  # noqa: PT012
             while True:
                 handler.wfile.write(b" ")
@@ -128,7 +163,7 @@ def test_an_answer_that_trickles_is_cut_off(server, kind, jpeg):
     server.faults.append(trickle)
     with (
         Client(server.url, server=kind, providers=[OriginalProvider()], timeout_s=0.3) as client,
-        pytest.raises(RequestTimeoutError, match="not complete"),
+        pytest.raises(RequestTimeoutError, match="no complete answer"),
     ):
         client.classify(jpeg)
 
@@ -197,10 +232,12 @@ def test_triton_answers_that_lie(start, jpeg, faults, head, length):
         client.classify(jpeg)
 
 
-def test_a_report_of_nonsense_is_tamed(server, client, jpeg):
+@pytest.mark.parametrize("server_s", [float("nan"), 10**400])
+def test_a_report_of_nonsense_is_tamed(server, client, jpeg, server_s):
     server.report.update(
-        server_s=float("nan"), queue_max_s=-5, variant=["x"],
-        predictions=[5, {"index": "1"}, {"index": 1, "score": float("inf")}, {"index": 3, "score": 0.5, "label": 7}],
+        server_s=server_s, queue_max_s=-5, variant=["x"],
+        predictions=[5, {"index": "1"}, {"index": 1, "score": float("inf")}, {"index": 1, "score": 10**400},
+                     {"index": 3, "score": 0.5, "label": 7}],
     )  # fmt: skip
     answer = client.classify(jpeg)
     assert [(one.index, one.label, one.score) for one in answer.predictions] == [(3, "", 0.5)]

@@ -20,6 +20,9 @@ from midspan_client import (
 )
 from midspan_client.providers.original import OriginalProvider
 from midspan_client.providers.resized import ResizedProvider
+from midspan_client.transport.grpc import GrpcWire
+from midspan_client.transport.http import MAX_IDLE
+from midspan_client.url import Endpoint
 
 grpc = pytest.importorskip("grpc")
 service = pytest.importorskip("tritonclient.grpc.service_pb2")
@@ -85,6 +88,7 @@ def test_transport_by_name_and_the_resized_route(served, jpeg):
     ((grpc.StatusCode.INVALID_ARGUMENT, "[bad_payload] no image"), RequestRefusedError, "400 .bad_payload.: no image"),
     ((grpc.StatusCode.NOT_FOUND, "[unknown_variant] no"), RequestRefusedError, "404"),
     ((grpc.StatusCode.UNAVAILABLE, "[unavailable] busy"), UnavailableError, "busy"),
+    ((grpc.StatusCode.UNAVAILABLE, "[request id: 1] Exceeds maximum queue size"), UnavailableError, "queue size"),
 ])  # fmt: skip
 def test_errors(served, jpeg, problem, error, says):
     served.problem = problem
@@ -93,6 +97,21 @@ def test_errors(served, jpeg, problem, error, says):
         pytest.raises(error, match=says),
     ):
         client.classify(jpeg)
+
+
+def test_a_refusal_costs_no_channel_and_few_idle_ones_are_kept(served, jpeg):
+    wire = GrpcWire(
+        Endpoint.parse(f"grpc://127.0.0.1:{served.port}"), token=None, secure=False, ca_file=None, timeout_s=10
+    )
+    served.problem = (grpc.StatusCode.INVALID_ARGUMENT, "[bad_payload] no image")
+    for _ in range(2):
+        with pytest.raises(RequestRefusedError):
+            wire.exchange(jpeg, {})
+    assert len(wire._idle) == 1
+    for client in [wire._take()[0] for _ in range(MAX_IDLE + 1)]:
+        wire._give_back(client)
+    assert len(wire._idle) == MAX_IDLE
+    wire.close()
 
 
 def test_too_slow(served, jpeg):

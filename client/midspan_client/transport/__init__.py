@@ -22,12 +22,17 @@ class Reply:
 class Transport(Protocol):
     """Sends requests, from several threads at the same time.
 
-    It adds what belongs to the connection (host, length), follows no redirect, so that no token travels on, and tries
-    nothing twice except on a kept connection that the server had closed meanwhile.
+    It adds what belongs to the connection (host, length) and follows no redirect, so that no token travels on.
     """
 
-    def send(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Reply:
-        """One exchange. Raises ConnectError, RequestTimeoutError, WrongServerError or ProtocolError."""
+    def send(
+        self, method: str, path: str, headers: Mapping[str, str], body: bytes, *, idempotent: bool = True
+    ) -> Reply:
+        """One exchange. Raises ConnectError, RequestTimeoutError, WrongServerError or ProtocolError.
+
+        Nothing is sent twice, with one exception: an `idempotent` request on a kept connection that the server closed
+        before any byte of an answer.
+        """
 
     def close(self) -> None:
         """Drop all connections; a second call does nothing."""

@@ -14,11 +14,13 @@ from midspan_client.errors import (
     ConnectError,
     MidspanClientError,
     ProtocolError,
+    RequestRefusedError,
     RequestTimeoutError,
+    UnavailableError,
     UsageError,
     WrongServerError,
 )
-from midspan_client.transport.http import MAX_ANSWER_BYTES
+from midspan_client.transport.http import MAX_ANSWER_BYTES, MAX_IDLE
 from midspan_client.url import Endpoint
 
 __all__ = ["GrpcWire"]
@@ -32,6 +34,10 @@ _STATUS: Final = {
     "UNIMPLEMENTED": 501,
     "UNAVAILABLE": 503,
 }
+
+_TRITON_UNAVAILABLE: Final = ("maximum queue size", "is not ready", "version not ready", "server is stopping")
+"""What Triton itself says with UNAVAILABLE: its queue is full, a model is not ready, it stops. A broken channel has the
+same status, and gRPC does not tell whose word it is."""
 
 
 class GrpcWire:
@@ -55,8 +61,10 @@ class GrpcWire:
         self._lock = threading.Lock()
         self._closed = False
 
-    def exchange(self, payload: bytes, parameters: Parameters) -> tuple[Mapping[str, Any], float]:
-        """One unary call."""
+    def exchange(
+        self, payload: bytes, parameters: Parameters, *, idempotent: bool = True
+    ) -> tuple[Mapping[str, Any], float]:
+        """One unary call, idempotent or not: gRPC itself repeats only what no server has begun to process."""
         grpc = self._tritonclient
         tensor = grpc.InferInput(INPUT_PAYLOAD, [1, len(payload)], "UINT8")
         tensor.set_data_from_numpy(self._np.frombuffer(payload, self._np.uint8).reshape(1, -1))
@@ -72,8 +80,12 @@ class GrpcWire:
             )
             report = result.as_numpy(OUTPUT_REPORT)
         except Exception as error:
-            client.close()
-            raise self._explained(error) from error
+            explained = self._explained(error)
+            if isinstance(explained, RequestRefusedError | UnavailableError):
+                self._give_back(client)  # an answer like any other
+            else:
+                client.close()
+            raise explained from error
         self._give_back(client)
         if report is None or report.size != 1:
             raise ProtocolError(f"the answer must have one element in its output {OUTPUT_REPORT!r}")
@@ -109,7 +121,7 @@ class GrpcWire:
 
     def _give_back(self, client: Any) -> None:
         with self._lock:
-            if not self._closed:
+            if not self._closed and len(self._idle) < MAX_IDLE:
                 self._idle.append(client)
                 return
         client.close()
@@ -125,7 +137,7 @@ class GrpcWire:
             return RequestTimeoutError(f"{where}: no answer within {self._timeout_s:g} s")
         if "http1" in message.lower() or "http/1" in message.lower():
             return WrongServerError(0, "", f"{where} does not speak gRPC: an HTTP port?")
-        if kind == "UNAVAILABLE" and not code:  # the channel's own word, not Triton's
+        if kind == "UNAVAILABLE" and not code and not any(sign in text.lower() for sign in _TRITON_UNAVAILABLE):
             return ConnectError(f"{where}: {text[:300]}")
         if kind == "UNIMPLEMENTED" and not code:
             return WrongServerError(501, "", f"{where} speaks gRPC, but not Triton's")

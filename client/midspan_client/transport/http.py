@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import http.client
+import io
 import select
 import socket
 import ssl
 import threading
 import time
 from collections.abc import Callable, Mapping
+from typing import Any, Final
 
 from midspan_client.errors import ConnectError, MidspanClientError, ProtocolError, RequestTimeoutError, WrongServerError
 from midspan_client.transport import Reply
 from midspan_client.url import Endpoint
 
-__all__ = ["MAX_ANSWER_BYTES", "HttpTransport"]
+__all__ = ["MAX_ANSWER_BYTES", "MAX_IDLE", "HttpTransport", "UnansweredError"]
 
 MAX_ANSWER_BYTES = 8 * 2**20
 MAX_IDLE = 16
 _CHUNK = 65_536
+_HUNG_UP: Final = (ConnectionError, ssl.SSLEOFError)
+
+
+class UnansweredError(ConnectError):
+    """The server hung up before any byte of an answer."""
 
 
 class HttpTransport:
@@ -51,15 +58,18 @@ class HttpTransport:
     def __repr__(self) -> str:
         return f"HttpTransport({self._endpoint})"
 
-    def send(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Reply:
-        """One exchange; once more on a new connection if a kept one turns out to be dead before it answered."""
+    def send(
+        self, method: str, path: str, headers: Mapping[str, str], body: bytes, *, idempotent: bool = True
+    ) -> Reply:
+        """One exchange; if idempotent, once more on a new connection where a kept one turns out to be dead."""
         path = self._endpoint.path + path
         kept = self._take()
         if kept is not None:
             try:
                 return self._exchange(kept, method, path, headers, body, 0.0)
-            except ConnectError:
-                pass  # closed by the server while it was idle: says nothing about the request
+            except UnansweredError:  # closed while it was idle, most likely; but nobody can tell
+                if not idempotent:
+                    raise
         started = self._clock()
         connection = self._connect()
         return self._exchange(connection, method, path, headers, body, self._clock() - started)
@@ -112,17 +122,22 @@ class HttpTransport:
         body: bytes,
         connect_s: float,
     ) -> Reply:
-        deadline = self._clock() + self._timeout_s
+        connection.sock.settimeout(self._timeout_s)
+        incoming = _Incoming(connection.sock, self._clock() + self._timeout_s, self._clock)
+        connection.response_class = incoming.response  # type: ignore[assignment]  # a callable does as well
         try:
             connection.request(method, path, body, dict(headers))
             response = connection.getresponse()
-            answer = self._read(response, connection.sock, deadline)
+            answer = self._read(response)
         except MidspanClientError:
             connection.close()
             raise
         except Exception as error:
             connection.close()
-            raise self._explained(error, "answer") from error
+            explained = self._explained(error, "answer")
+            if isinstance(error, _HUNG_UP) and not incoming.bytes_read:
+                explained = UnansweredError(str(explained))
+            raise explained from error
         except BaseException:  # an interrupt: the connection is in the middle of an exchange
             connection.close()
             raise
@@ -132,7 +147,7 @@ class HttpTransport:
             self._give_back(connection)
         return Reply(response.status, {k.lower(): v for k, v in response.getheaders()}, answer, connect_s)
 
-    def _read(self, response: http.client.HTTPResponse, sock: socket.socket | None, deadline: float) -> bytes:
+    def _read(self, response: http.client.HTTPResponse) -> bytes:
         declared = response.length
         if declared is not None and declared > MAX_ANSWER_BYTES:
             raise ProtocolError(f"the answer declares {declared} bytes; at most {MAX_ANSWER_BYTES} are allowed")
@@ -143,8 +158,6 @@ class HttpTransport:
             if size > MAX_ANSWER_BYTES:
                 raise ProtocolError(f"the answer has more than the {MAX_ANSWER_BYTES} bytes that are allowed")
             parts.append(part)
-            if self._clock() > deadline:
-                raise RequestTimeoutError(f"{self._endpoint}: the answer was not complete after {self._timeout_s:g} s")
         if declared is not None and size < declared:
             raise ConnectError(f"{self._endpoint}: the answer ended after {size} of {declared} bytes")
         response.close()  # else the connection believes that it is still being read
@@ -162,7 +175,7 @@ class HttpTransport:
             unreachable.retryable = False  # the caller's time is used up
             return unreachable
         if isinstance(error, TimeoutError):
-            return RequestTimeoutError(f"{where}: no {verb} within {self._timeout_s:g} s")
+            return RequestTimeoutError(f"{where}: no complete {verb} within {self._timeout_s:g} s")
         if isinstance(error, http.client.RemoteDisconnected):
             return ConnectError(f"{where} closed the connection without an answer")
         if isinstance(error, http.client.BadStatusLine | http.client.UnknownProtocol):
@@ -172,6 +185,37 @@ class HttpTransport:
         if isinstance(error, OSError):
             return ConnectError(f"{where}: cannot {verb}: {error.strerror or error}")
         return ProtocolError(f"{where}: the answer cannot be read: {type(error).__name__}: {error}"[:300])
+
+
+class _Incoming(io.RawIOBase):
+    """What arrives on a socket until a deadline, so that a server cannot win time by trickling."""
+
+    def __init__(self, sock: socket.socket, deadline: float, clock: Callable[[], float]) -> None:
+        self._sock, self._deadline, self._clock = sock, deadline, clock
+        self._raw = sock.makefile("rb", buffering=0)
+        self.bytes_read = 0
+
+    def response(self, _: socket.socket, **arguments: Any) -> http.client.HTTPResponse:
+        return http.client.HTTPResponse(self, **arguments)  # type: ignore[arg-type]  # it calls makefile alone
+
+    def makefile(self, _: str) -> io.BufferedReader:
+        return io.BufferedReader(self)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        left_s = self._deadline - self._clock()
+        if left_s <= 0:
+            raise TimeoutError
+        self._sock.settimeout(left_s)
+        size = self._raw.readinto(buffer) or 0
+        self.bytes_read += size
+        return size
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
 
 
 def _readable(sock: socket.socket | None) -> bool:

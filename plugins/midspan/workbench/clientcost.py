@@ -28,10 +28,12 @@ class TimedTransport:
         self._inner = inner
         self.last_s = 0.0
 
-    def send(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Reply:
+    def send(
+        self, method: str, path: str, headers: Mapping[str, str], body: bytes, *, idempotent: bool = True
+    ) -> Reply:
         """Time one exchange."""
         start = time.perf_counter()
-        reply = self._inner.send(method, path, headers, body)
+        reply = self._inner.send(method, path, headers, body, idempotent=idempotent)
         self.last_s = time.perf_counter() - start
         return reply
 
