@@ -26,6 +26,7 @@ lint: .venv/.ready
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/mypy handlers/midspan_handler.py model_repository/midspan/1/model.py
 	$(BIN)/lint-imports
 
 test: lint bundles/efficientnet-lite/bundle.json

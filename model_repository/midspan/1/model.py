@@ -58,8 +58,9 @@ def _encode(request: Any, answers: Sequence[Response | MidspanError]) -> Any:
     if wire.OUTPUT_REPORT in wanted:
         reports = np.array([[answer.body] for answer in good], object)
         outputs.append(pb_utils.Tensor(wire.OUTPUT_REPORT, reports))
-    if wire.OUTPUT_SCORES in wanted and all(answer.scores is not None for answer in good):
-        outputs.append(pb_utils.Tensor(wire.OUTPUT_SCORES, np.stack([answer.scores for answer in good])))
+    scores = [answer.scores for answer in good if answer.scores is not None]  # a control request has none
+    if wire.OUTPUT_SCORES in wanted and scores:
+        outputs.append(pb_utils.Tensor(wire.OUTPUT_SCORES, np.stack(scores)))
     return pb_utils.InferenceResponse(outputs)
 
 
