@@ -110,7 +110,7 @@ def midspan_run(variant: Variant, cut_in: int, cut_out: int, tensors: FloatTenso
 
 @hookspec
 def midspan_observe(record: Record) -> None:
-    """Learn from a request that is over, answered or refused; but not from a control request that succeeds. All are asked.
+    """Learn from a request that is over, answered or refused; not from an answered control request. All are asked.
 
     What it raises is counted and logged, and never reaches the caller. It runs before the answer leaves: keep it short.
     """
