@@ -192,13 +192,15 @@ class _Incoming(io.RawIOBase):
 
     def __init__(self, sock: socket.socket, deadline: float, clock: Callable[[], float]) -> None:
         self._sock, self._deadline, self._clock = sock, deadline, clock
-        self._raw = sock.makefile("rb", buffering=0)
+        self._raw: io.RawIOBase | None = None
         self.bytes_read = 0
 
     def response(self, _: socket.socket, **arguments: Any) -> http.client.HTTPResponse:
         return http.client.HTTPResponse(self, **arguments)  # type: ignore[arg-type]  # it calls makefile alone
 
     def makefile(self, _: str) -> io.BufferedReader:
+        # Not earlier: an open file keeps the socket open, and only a response closes it.
+        self._raw = self._sock.makefile("rb", buffering=0)
         return io.BufferedReader(self)
 
     def readable(self) -> bool:
@@ -209,12 +211,14 @@ class _Incoming(io.RawIOBase):
         if left_s <= 0:
             raise TimeoutError
         self._sock.settimeout(left_s)
-        size = self._raw.readinto(buffer) or 0
+        assert self._raw is not None
+        size: int = self._raw.readinto(buffer) or 0
         self.bytes_read += size
         return size
 
     def close(self) -> None:
-        self._raw.close()
+        if self._raw is not None:
+            self._raw.close()
         super().close()
 
 
