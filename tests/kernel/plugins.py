@@ -8,7 +8,6 @@ import types
 from importlib.metadata import EntryPoint
 
 import numpy as np
-import pluggy
 
 from midspan.config import Config, FamilyConfig, PluginsConfig, ServerConfig
 from midspan.errors import BadPayloadError, RequestError, UnavailableError
@@ -87,7 +86,3 @@ def finder(**factories):
 
 def config_for(bundle, *enabled, options=None, **server):
     return Config(PluginsConfig(enabled, options or {}), FamilyConfig(bundle), ServerConfig(**server))
-
-
-def plugin_of(manager: pluggy.PluginManager, name: str):
-    return manager.get_plugin(name)
