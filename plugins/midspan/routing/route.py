@@ -8,9 +8,26 @@ from typing import Any
 
 from midspan.errors import InvalidValueError
 
-__all__ = ["Route"]
+__all__ = ["Part", "Route"]
 
 _INFINITY = float("inf")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One component of a route's predicted time.
+
+    Attributes:
+        name: "device", "link", "prepare" (in-cloud preprocessing), "fixed" (the rest of the server's time), or a
+            provider's own.
+        seconds: predicted.
+        sd_s: standard deviation of the error that is to be expected, or None where nobody knows.
+
+    """
+
+    name: str
+    seconds: float
+    sd_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +45,7 @@ class Route:
         send_s: predicted seconds on the network, both directions.
         server_s: predicted seconds on the server, its queue included.
         accuracy: expected top-1 as a fraction, or None where nobody measured it.
+        parts: what the predicted seconds are made of, for people: the chooser reads the sums above alone.
         plan: the provider's own notes, opaque to everybody else.
 
     Raises InvalidValueError for a cost that is negative, infinite or not a number, so that no chooser has to look.
@@ -44,6 +62,7 @@ class Route:
     accuracy: float | None = None
     cut: int = 0
     codec: str = ""
+    parts: tuple[Part, ...] = ()
     plan: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
