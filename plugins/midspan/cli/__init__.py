@@ -15,7 +15,7 @@ from midspan.errors import MidspanError
 
 __all__ = ["main"]
 
-COMMANDS = ("plugins", "zoo", "serve", "deploy", "watch", "link", "demo", "bench")
+COMMANDS = ("plugins", "zoo", "serve", "deploy", "watch", "link", "demo", "bench", "placement")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

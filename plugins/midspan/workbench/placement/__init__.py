@@ -1,0 +1,1 @@
+"""Experiments on where to preprocess: on the device or in the cloud."""
