@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from midspan import bundle as bundles
-from midspan.bundle import Accuracy, Block, Family, Preprocessing, Variant
+from midspan.bundle import Accuracy, Block, Family, PreprocessedAccuracy, Preprocessing, Variant
 from midspan.errors import BundleError, UnknownVariantError
 
 GRAPH = b"no graph, but bytes"
@@ -25,6 +25,10 @@ def make_variant(name):
         graph_bytes=len(GRAPH),
         accuracy=Accuracy(0.5, "coins", "thrown"),
         probe_scores=(0.25, 0.75),
+        preprocessed=(
+            PreprocessedAccuracy(75, 0.96, 9000.0, 50),
+            PreprocessedAccuracy(90, 0.98, 1.5e4, 50, 0.74, 0.75),
+        ),
     )
 
 
@@ -71,6 +75,14 @@ def test_what_was_saved_is_loaded(directory):
     assert family.variant("small").cuts == 2
 
 
+def test_a_bundle_that_says_nothing_of_preprocessing_on_the_device_is_read(directory):
+    tables = json.loads((directory / "bundle.json").read_text())
+    for row in tables["variants"]:
+        del row["preprocessed"]
+    (directory / "bundle.json").write_text(json.dumps(tables))
+    assert [variant.preprocessed for variant in bundles.load(directory).variants] == [(), ()]
+
+
 def test_saving_again_leaves_no_other_files(directory):
     bundles.save(FAMILY, directory)
     assert sorted(path.name for path in directory.iterdir()) == [
@@ -101,6 +113,7 @@ def test_files_outside_are_never_opened(tampered, entry, name):
 
 
 V = ("variants", 0)
+ROW = {"quality": 90, "agreement": 1.0, "bytes_mean": 1.0, "images": 1}
 
 
 @pytest.mark.parametrize(
@@ -129,6 +142,17 @@ V = ("variants", 0)
         ((*V, "accuracy", "top1", 75.1), "between 0 and 1, got 75.1"),
         ((*V, "accuracy", "top1", float("nan")), "between 0 and 1"),
         ((*V, "accuracy", "top1", 10**400), "too large"),
+        ((*V, "preprocessed", 0, "quality", 0), "quality must be between 1 and 100, got 0"),
+        ((*V, "preprocessed", 0, "quality", 101), "quality must be between 1 and 100, got 101"),
+        ((*V, "preprocessed", 0, "quality", 90), "one row for each quality, at most 16"),
+        ((*V, "preprocessed", [ROW | {"quality": quality} for quality in range(1, 18)]), "at most 16"),
+        ((*V, "preprocessed", 0, "top1", 0.5), "top1 and top1_in_cloud go together"),
+        ((*V, "preprocessed", 1, "top1", 1.5), "between 0 and 1"),
+        ((*V, "preprocessed", 1, "top1_in_cloud", -0.1), "between 0 and 1"),
+        ((*V, "preprocessed", 0, "agreement", float("nan")), "between 0 and 1"),
+        ((*V, "preprocessed", 0, "bytes_mean", float("inf")), "must be above 0"),
+        ((*V, "preprocessed", 0, "images", 0), "must be above 0"),
+        ((*V, "preprocessed", 0, "surprise", 1), "unknown option"),
         ((*V, "blocks", []), "at least one block"),
         ((*V, "blocks", 0, "shape", [3, -4]), "sizes above 0"),
         ((*V, "blocks", 0, "weight_bytes", -1), "sizes above 0"),

@@ -10,7 +10,7 @@ from typing import Any
 from midspan.wire import CATALOG_VERSION
 from midspan_client.errors import ProtocolError
 
-__all__ = ["Catalog", "VariantInfo", "parse_catalog"]
+__all__ = ["QUALITY", "Catalog", "PreprocessedInfo", "VariantInfo", "parse_catalog"]
 
 MAX_VARIANTS = 1000
 MAX_NAME = 100
@@ -18,12 +18,41 @@ MAX_SIDE_PX = 16_384
 MAX_BYTES = 2**40
 MAX_MACS = 10**15
 MAX_STAGE_S = 3600.0
+MAX_PREPROCESSED = 16
+MAX_IMAGES = 10**9
+QUALITY = 90
+"""JPEG quality of what the device encodes where the objective says nothing of accuracy: PieSlicer's, section 4.4."""
 _logger = logging.getLogger("midspan_client")
 
 
 @dataclass(frozen=True, slots=True)
+class PreprocessedInfo:
+    """What the server's people measured with pictures that a device resized to the variant's side.
+
+    Attributes:
+        quality: of the JPEG, 1 to 100.
+        agreement: share of the photos that got the class that they get when sent as they are.
+        top1: accuracy on photos whose class is known, or None where none was.
+        top1_in_cloud: the same, of these photos sent as they are.
+        bytes_mean: mean size of what was sent.
+        images: how many photos.
+
+    """
+
+    quality: int
+    agreement: float
+    top1: float | None = None
+    top1_in_cloud: float | None = None
+    bytes_mean: float = 0.0
+    images: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class VariantInfo:
-    """One variant. Numbers are 0, texts are "" and `accuracy` is None where the server did not say."""
+    """One variant. Numbers are 0, texts are "" and `accuracy` is None where the server did not say.
+
+    `preprocessed` has one entry for each JPEG quality that was measured and is open to choice.
+    """
 
     name: str
     side_px: int = 0
@@ -33,6 +62,7 @@ class VariantInfo:
     macs: int = 0
     accuracy: float | None = None
     server_s: Mapping[str, float] = field(default_factory=dict)
+    preprocessed: tuple[PreprocessedInfo, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +83,17 @@ class Catalog:
     max_pixels: int | None = None
     plugins: Mapping[str, Any] = field(default_factory=dict)
 
-    def only(self, variant: str) -> Catalog | None:
-        """The same with that variant alone, or None if there is none of that name."""
+    def only(self, variant: str, quality: int | None = None) -> Catalog | None:
+        """The same with that variant alone, or None if there is none of that name.
+
+        With `quality`, what was measured at other JPEG qualities is left out: they are not open to choice.
+        """
         found = tuple(entry for entry in self.variants if entry.name == variant)
+        if quality is not None:
+            found = tuple(
+                replace(entry, preprocessed=tuple(row for row in entry.preprocessed if row.quality == quality))
+                for entry in found
+            )
         return replace(self, variants=found, default=variant) if found else None
 
 
@@ -104,11 +142,10 @@ def _variant(row: Any) -> VariantInfo | None:
     side_px = _whole(row.get("side_px"), MAX_SIDE_PX, 0)
     resize_px = _whole(row.get("resize_px"), MAX_SIDE_PX, 0)
     known = 0 < side_px <= resize_px
-    accuracy = row.get("accuracy")
     stages = {
-        _text(stage): float(seconds)
-        for stage, seconds in _table(row.get("server_s")).items()
-        if _text(stage) and _is_number(seconds) and 0 <= seconds <= MAX_STAGE_S
+        _text(stage): seconds
+        for stage, value in _table(row.get("server_s")).items()
+        if _text(stage) and (seconds := _number(value, MAX_STAGE_S)) is not None
     }
     return VariantInfo(
         name=name,
@@ -117,9 +154,31 @@ def _variant(row: Any) -> VariantInfo | None:
         interpolation=_text(row.get("interpolation")),
         classes=_whole(row.get("classes"), 2**31, 0),
         macs=_whole(row.get("macs"), MAX_MACS, 0),
-        accuracy=float(accuracy) if _is_number(accuracy) and 0 <= accuracy <= 1 else None,
+        accuracy=_number(row.get("accuracy"), 1),
         server_s=stages,
+        preprocessed=_preprocessed(row.get("preprocessed")),
     )
+
+
+def _preprocessed(rows: Any) -> tuple[PreprocessedInfo, ...]:
+    """The first row of each quality; rows that say no quality or no agreement are of no use."""
+    found: dict[int, PreprocessedInfo] = {}
+    for row in map(_table, rows[:MAX_PREPROCESSED] if isinstance(rows, list) else ()):
+        quality, agreement = _whole(row.get("quality"), 100, 0), _number(row.get("agreement"), 1)
+        if not quality or agreement is None:
+            continue
+        top1, in_cloud = _number(row.get("top1"), 1), _number(row.get("top1_in_cloud"), 1)
+        known = top1 is not None and in_cloud is not None
+        info = PreprocessedInfo(
+            quality=quality,
+            agreement=agreement,
+            top1=top1 if known else None,
+            top1_in_cloud=in_cloud if known else None,
+            bytes_mean=_number(row.get("bytes_mean"), MAX_BYTES) or 0.0,
+            images=_whole(row.get("images"), MAX_IMAGES, 0),
+        )
+        found.setdefault(quality, info)
+    return tuple(found.values())
 
 
 def _table(value: Any) -> Mapping[str, Any]:
@@ -134,5 +193,7 @@ def _whole(value: Any, maximum: int, default: int) -> int:
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= maximum else default
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def _number(value: Any, maximum: float) -> float | None:
+    """Between 0 and the maximum, or None."""
+    number = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= maximum
+    return float(value) if number else None

@@ -26,7 +26,7 @@ class CatalogKeeper:
         self._clock = clock
         self._lock = threading.Lock()
         self._catalog: Catalog | None = None
-        self._only: dict[str, Catalog | None] = {}
+        self._only: dict[tuple[str, int | None], tuple[Catalog, Catalog]] = {}
         self._due_at = float("-inf")
         self._problem: MidspanClientError | None = None
 
@@ -46,14 +46,15 @@ class CatalogKeeper:
             raise self._problem
         return catalog
 
-    def only(self, catalog: Catalog, variant: str) -> Catalog | None:
-        """`catalog` with one variant alone, remembered as long as it is current."""
-        if catalog is not self._catalog:
-            return catalog.only(variant)
-        known = self._only
-        if variant not in known and len(known) < len(catalog.variants):
-            known[variant] = catalog.only(variant)
-        return known.get(variant) or catalog.only(variant)
+    def only(self, catalog: Catalog, variant: str, quality: int | None = None) -> Catalog | None:
+        """`catalog.only(variant, quality)`, remembered until the next one is fetched."""
+        # Each entry tells of which catalog it is a part, as another thread may fetch a new one at any time.
+        whole, part = self._only.get((variant, quality), (None, None))
+        if whole is not catalog:
+            part = catalog.only(variant, quality)
+            if part is not None:
+                self._only[variant, quality] = catalog, part
+        return part
 
     def doubt(self) -> None:
         """Fetch again at the next request: an answer hinted that it changed."""

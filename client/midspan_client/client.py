@@ -19,7 +19,7 @@ from midspan.routing.route import Route
 from midspan.wire import PARAMETER_CONTROL
 from midspan_client import providers as provider_group
 from midspan_client.answer import Answer, ServerAnswer, Stages
-from midspan_client.catalog import Catalog
+from midspan_client.catalog import QUALITY, Catalog
 from midspan_client.catalogs import CatalogKeeper
 from midspan_client.decider import Decider, Decision
 from midspan_client.errors import (
@@ -217,10 +217,12 @@ class Client:
         return catalog, "" if catalog is not None else f"the catalog has no variant {variant!r}"
 
     def _narrowed(self, catalog: Catalog, variant: str | None) -> Catalog | None:
-        # Least time or fewest bytes over all variants would always take the smallest one, and nobody asked for that.
-        if variant is None and (self.objective.goal == "accuracy" or self.objective.min_accuracy is not None):
+        # Least time or fewest bytes over all variants and qualities would always take the smallest, and nobody asked.
+        accurate = self.objective.goal == "accuracy" or self.objective.min_accuracy is not None
+        if variant is None and accurate:
             return catalog
-        return self._catalogs.only(catalog, catalog.default if variant is None else variant)
+        named = catalog.default if variant is None else variant
+        return self._catalogs.only(catalog, named, None if accurate else QUALITY)
 
     def _decide(self, photo: Photo, catalog: Catalog) -> Decision:
         with self._lock:

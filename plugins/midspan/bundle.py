@@ -18,7 +18,7 @@ import json
 import math
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ __all__ = [
     "Accuracy",
     "Block",
     "Family",
+    "PreprocessedAccuracy",
     "Preprocessing",
     "Variant",
     "check_preprocessing",
@@ -43,6 +44,7 @@ BUNDLE_VERSION = 1
 MAX_BUNDLE_JSON_BYTES = 16 * 2**20
 MAX_SIDE_PX = 4096
 MAX_NAME_CHARS = 64
+MAX_PREPROCESSED = 16
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 SHA256 = re.compile(r"[0-9a-f]{64}")
 INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos")
@@ -83,6 +85,23 @@ class Accuracy:
 
 
 @dataclass(frozen=True, slots=True)
+class PreprocessedAccuracy:
+    """What it costs that the device resizes and encodes anew, measured on `images` photos at one JPEG quality.
+
+    `agreement` is the share of photos that get the class that they get when sent as they are: the normalized accuracy
+    of PieSlicer, section 4.4. `top1` and `top1_in_cloud` are fractions of the photos whose class is known, resized on
+    the device and sent as they are; None where none is known. `bytes_mean` is the mean size of what was sent.
+    """
+
+    quality: int
+    agreement: float
+    bytes_mean: float
+    images: int
+    top1: float | None = None
+    top1_in_cloud: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Variant:
     """One model of the family at one input size. `macs` are its multiply-adds for one image."""
 
@@ -98,6 +117,7 @@ class Variant:
     graph_bytes: int
     accuracy: Accuracy | None = None
     probe_scores: tuple[float, ...] = ()
+    preprocessed: tuple[PreprocessedAccuracy, ...] = ()
     path: Path = field(default=Path(), compare=False)
 
     @property
@@ -219,6 +239,7 @@ def check_variant(variant: Variant, labels: int) -> None:
     if not all(map(math.isfinite, variant.probe_scores)):
         raise BundleError(f"{where}: probe_scores must be finite")
     check_preprocessing(variant.preprocessing, where)
+    _check_preprocessed(variant.preprocessed, where)
     _check_blocks(variant, where)
 
 
@@ -232,6 +253,20 @@ def check_preprocessing(prep: Preprocessing, where: str) -> None:
         raise BundleError(f"{where}: std must be above 0, got {prep.std}")
     if prep.interpolation not in INTERPOLATIONS:
         raise BundleError(f"{where}: interpolation must be one of {', '.join(INTERPOLATIONS)}")
+
+
+def _check_preprocessed(rows: Sequence[PreprocessedAccuracy], where: str) -> None:
+    if len(rows) > MAX_PREPROCESSED or len({row.quality for row in rows}) != len(rows):
+        raise BundleError(f"{where}: preprocessed needs one row for each quality, at most {MAX_PREPROCESSED}")
+    for row in rows:
+        if not 1 <= row.quality <= 100:
+            raise BundleError(f"{where}: preprocessed quality must be between 1 and 100, got {row.quality}")
+        if (row.top1 is None) != (row.top1_in_cloud is None):
+            raise BundleError(f"{where}: preprocessed top1 and top1_in_cloud go together")
+        if not all(0 <= share <= 1 for share in (row.agreement, row.top1 or 0.0, row.top1_in_cloud or 0.0)):
+            raise BundleError(f"{where}: preprocessed agreement and top1 must be between 0 and 1, got {row}")
+        if not (0 < row.bytes_mean < math.inf and row.images > 0):
+            raise BundleError(f"{where}: preprocessed bytes_mean and images must be above 0, got {row}")
 
 
 def _check_blocks(variant: Variant, where: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 import midspan
@@ -54,5 +55,6 @@ def _variant(variant: Variant, means: Mapping[str, float]) -> dict[str, Any]:
         "classes": variant.classes,
         "macs": variant.macs,
         "accuracy": variant.accuracy.top1 if variant.accuracy else None,
+        "preprocessed": [asdict(row) for row in variant.preprocessed],
         "server_s": {stage: mean for stage, mean in stages.items() if mean is not None},
     }
