@@ -14,10 +14,10 @@ from midspan_client.engine import Engine, default_engine
 from midspan_client.photo import Photo
 from midspan_client.provider import Candidate, Context, Models, Outcome, Session
 from midspan_client.providers.costs import server_model
+from midspan_client.providers.encodings import Encoding, encodings
 
 __all__ = ["ResizedProvider"]
 
-QUALITY = 90
 INTERPOLATION = "bicubic"
 """What engines do; a variant that wants another one is resized by the server."""
 OVERSAMPLING = 2
@@ -41,7 +41,7 @@ class ResizedProvider:
         self._engine = engine or default_engine()
 
     def enumerate(self, photo: Photo, catalog: Catalog) -> Iterable[Candidate]:
-        """One candidate for each variant whose geometry is known and can be made here.
+        """One candidate for each variant whose geometry is known and can be made here, and each JPEG quality.
 
         None where the server does not read `preprocessed`, nor for transparent, animated, CMYK or 16-bit pictures:
         there the server's own rules decide.
@@ -50,15 +50,17 @@ class ResizedProvider:
         if self._engine is None or not readable or not photo.header.simple or photo.megapixels > MAX_MEGAPIXELS:
             return []
         return [
-            Candidate(self.name, variant)
+            Candidate(self.name, variant, codec=f"jpeg{encoding.quality}", plan={"encoding": encoding})
             for variant in catalog.variants
             if variant.side_px and variant.interpolation in ("", INTERPOLATION)
+            for encoding in encodings(variant)
         ]
 
     def predict(self, candidate: Candidate, context: Context) -> Route:
         """Device time over size and pixels, bytes from what this variant's pictures had lately."""
         variant, photo = candidate.variant, context.photo
-        bytes_up = round(_size_model(context.models, variant).predict_one((1.0,)))
+        encoding: Encoding = candidate.plan["encoding"]
+        bytes_up = round(_size_model(context.models, variant, encoding).predict_one((1.0,)))
         return Route(
             name=self.name,
             provider=self.name,
@@ -67,27 +69,29 @@ class ResizedProvider:
             device_s=_device_model(context.models).predict_one((1.0, photo.megabytes, photo.megapixels)),
             send_s=context.link.transfer_s(max(bytes_up, 0)),
             server_s=server_model(context.models, variant).predict_one((1.0, variant.side_px**2 / 1e6)),
-            accuracy=variant.accuracy,
-            codec="jpeg",
-            plan={"variant": variant},
+            accuracy=encoding.accuracy,
+            codec=candidate.codec,
+            plan={"variant": variant, "encoding": encoding},
         )
 
     def execute(self, route: Route, photo: Photo, session: Session) -> ServerAnswer:
         """Decode, resize, encode; then one exchange."""
         variant: VariantInfo = route.plan["variant"]
+        encoding: Encoding = route.plan["encoding"]
         engine = self._engine
         assert engine is not None, "routes are offered only where there is an engine"
         with session.device():
             image = engine.decode(photo.data, OVERSAMPLING * variant.resize_px)
-            payload = engine.encode(engine.resize(image, variant.resize_px, variant.side_px), QUALITY)
+            payload = engine.encode(engine.resize(image, variant.resize_px, variant.side_px), encoding.quality)
         return session.infer(payload, "image/jpeg", {PARAMETER_PREPROCESSED: True})
 
     def learn(self, route: Route, outcome: Outcome) -> None:
         """All three: device time, bytes, server time."""
         variant: VariantInfo = route.plan["variant"]
+        encoding: Encoding = route.plan["encoding"]
         photo, models = outcome.photo, outcome.models
         _device_model(models).learn_one((1.0, photo.megabytes, photo.megapixels), outcome.device_s)
-        _size_model(models, variant).learn_one((1.0,), outcome.bytes_up)
+        _size_model(models, variant, encoding).learn_one((1.0,), outcome.bytes_up)
         if outcome.server_s is not None:
             server_model(models, variant).learn_one((1.0, variant.side_px**2 / 1e6), outcome.server_s)
 
@@ -97,7 +101,8 @@ def _device_model(models: Models) -> RobustSeconds:
     return models.get("device", lambda: RobustSeconds((0.001, 0.001, 0.0005), (0.01, 0.01, 0.002), typical_s=0.03))
 
 
-def _size_model(models: Models, variant: VariantInfo) -> OnlineLinear:
-    """A running mean."""
-    prior = BYTES_PER_PIXEL * variant.side_px**2
-    return models.get(f"bytes/{variant.name}", lambda: OnlineLinear((prior,), 0.5, forgetting=0.9))
+def _size_model(models: Models, variant: VariantInfo, encoding: Encoding) -> OnlineLinear:
+    """A running mean, which starts at what was measured, if anything was."""
+    prior = encoding.bytes_mean or BYTES_PER_PIXEL * variant.side_px**2
+    name = f"bytes/{variant.name}/{encoding.quality}"
+    return models.get(name, lambda: OnlineLinear((prior,), 0.5, forgetting=0.9))
