@@ -11,6 +11,7 @@ from midspan import wire
 from midspan.bundle import Family, Variant
 from midspan.config import Config
 from midspan.hoststore import HostStore
+from midspan.servermodel.trainer import name_of
 from midspan.types import Parameter
 
 __all__ = ["build", "health"]
@@ -24,13 +25,13 @@ def build(
     plugins: Mapping[str, Any],
 ) -> dict[str, Any]:
     """The catalog as JSON. Readers ignore keys that they do not know; `catalog_version` changes when a meaning does."""
-    means = store.means()
+    means, models = store.means(), store.published()
     return {
         "catalog_version": wire.CATALOG_VERSION,
         "midspan": midspan.__version__,
         "family": family.name,
         "default": family.default,
-        "variants": [_variant(variant, means) for variant in family.variants],
+        "variants": [_variant(variant, means, models.get(name_of(variant.name))) for variant in family.variants],
         "limits": {
             "max_payload_bytes": config.server.max_payload_bytes,
             "max_batch_size": config.server.max_batch_size,
@@ -45,7 +46,7 @@ def health(store: HostStore) -> dict[str, Any]:
     return {"status": "ok", "counts": store.counts()}
 
 
-def _variant(variant: Variant, means: Mapping[str, float]) -> dict[str, Any]:
+def _variant(variant: Variant, means: Mapping[str, float], model: Mapping[str, Any] | None) -> dict[str, Any]:
     stages = {stage: means.get(f"{variant.name}.{stage}_s") for stage in ("decode", "prepare", "run")}
     return {
         "name": variant.name,
@@ -57,4 +58,5 @@ def _variant(variant: Variant, means: Mapping[str, float]) -> dict[str, Any]:
         "accuracy": variant.accuracy.top1 if variant.accuracy else None,
         "preprocessed": [asdict(row) for row in variant.preprocessed],
         "server_s": {stage: mean for stage, mean in stages.items() if mean is not None},
+        "server_model": model,
     }

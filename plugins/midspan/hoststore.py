@@ -1,4 +1,4 @@
-"""What the worker processes of one host share: counts and running means, in one sqlite file in WAL mode.
+"""What the worker processes of one host share: counts, means, samples, and what was learned from them: one sqlite file.
 
 Every Triton instance and TorchServe worker is its own process, so nothing learned may live in a process's memory alone.
 Writes are gathered and flushed at most every `flush_s` seconds, at the next write after that, and at close: a killed
@@ -9,14 +9,18 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import json
 import os
 import sqlite3
 import stat
 import tempfile
 import time
-from collections import defaultdict
-from collections.abc import Callable
+import uuid
+from collections import defaultdict, deque
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from midspan.errors import ConfigError
 
@@ -28,10 +32,23 @@ DECAY = 0.98
 BUSY_MS = 50
 """How long a flush waits for other workers; what it cannot write then waits for the next one, and no request for it."""
 
+MAX_SAMPLES = 512
+"""How many samples of one name are kept: the newest."""
+
+MAX_NAMES = 256
+"""How many names may have samples, and how many a published value: those that were written to last."""
+
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS counts (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS means (name TEXT PRIMARY KEY, mean REAL NOT NULL, seen INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS rings
+    (name TEXT PRIMARY KEY, written INTEGER NOT NULL, written_at REAL NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS samples (name TEXT, slot INTEGER, sample TEXT, PRIMARY KEY (name, slot)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS published (name TEXT PRIMARY KEY, version INTEGER NOT NULL, value TEXT) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS claims (name TEXT PRIMARY KEY, holder TEXT NOT NULL, until REAL NOT NULL) WITHOUT ROWID;
 """
+
+_Samples = defaultdict[str, deque[Sequence[float]]]
 
 
 def default_path(name: str) -> Path:
@@ -45,18 +62,28 @@ def default_path(name: str) -> Path:
 
 
 class HostStore:
-    """Counts that add up and means that follow, over all processes that open the same `path`.
+    """Counts that add up, means that follow, the last samples, and published values, over all who open `path`.
 
-    Not thread-safe: one instance belongs to one worker. Names are ours or a plug-in's, never a caller's, so that the
-    file stays bounded.
+    Not thread-safe: one instance belongs to one thread of one worker. Names are ours or a plug-in's, never a caller's,
+    so that the file stays bounded. `wall_clock` is what processes have in common, restarts included.
     """
 
-    def __init__(self, path: Path, *, flush_s: float = 0.5, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        flush_s: float = 0.5,
+        clock: Callable[[], float] = time.monotonic,
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
         self.path = path
         self._flush_s = flush_s
         self._clock = clock
+        self._wall_clock = wall_clock
+        self._holder = uuid.uuid4().hex
         self._counts: dict[str, int] = defaultdict(int)
         self._values: dict[str, tuple[float, int]] = {}
+        self._samples: _Samples = defaultdict(partial(deque, maxlen=MAX_SAMPLES))
         self._flushed_at = clock()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -76,6 +103,11 @@ class HostStore:
         self._values[name] = (mean + weight * (value - mean), seen + 1)
         self._flush_if_due()
 
+    def sample(self, name: str, values: Sequence[float]) -> None:
+        """Keep some numbers that belong together; of each name the last `MAX_SAMPLES` stay."""
+        self._samples[name].append([*map(float, values)])  # what JSON cannot say must not wait for the flush
+        self._flush_if_due()
+
     def counts(self, prefix: str = "") -> dict[str, int]:
         """All counts whose names start with `prefix`, of all processes; this process's own are flushed first."""
         self.flush()
@@ -88,10 +120,53 @@ class HostStore:
         rows = self._query("SELECT name, mean FROM means")
         return {name: float(mean) for name, mean in rows if str(name).startswith(prefix)}
 
+    def samples(self, name: str) -> list[tuple[float, ...]]:
+        """The last samples of that name, of all processes, in no order."""
+        self.flush()
+        rows = self._query("SELECT sample, slot FROM samples WHERE name = ?", name)
+        return [tuple(json.loads(sample)) for sample, _ in rows]
+
+    def sampled(self) -> dict[str, int]:
+        """How many samples each name has had so far, those included that made room for others."""
+        self.flush()
+        return {name: int(written) for name, written in self._query("SELECT name, written FROM rings")}
+
+    def publish(self, name: str, value: Mapping[str, Any]) -> bool:
+        """Show a JSON object to all processes under a higher version than ever; False if the disk does not let us.
+
+        Versions are seconds since 1970, or one more than the last: they grow even if the file gets lost in between.
+        """
+        sql = (
+            "INSERT INTO published VALUES (:name, :version, :value) ON CONFLICT(name) DO UPDATE SET "
+            "version = max(version + 1, excluded.version), value = excluded.value"
+        )
+        crowd = "DELETE FROM published WHERE name NOT IN (SELECT name FROM published ORDER BY version DESC LIMIT :most)"
+        written = self._change(sql, name=name, version=int(self._wall_clock()), value=json.dumps(value))
+        self._change(crowd, most=MAX_NAMES)
+        return written
+
+    def published(self) -> dict[str, dict[str, Any]]:
+        """What is published under each name, with its `version`."""
+        rows = self._query("SELECT name, version, value FROM published")
+        return {name: {"version": int(version), **json.loads(value)} for name, version, value in rows}
+
+    def claim(self, name: str, for_s: float) -> bool:
+        """Ask for a job that one of all processes should do: true if no other has asked for it in the last `for_s`.
+
+        Who holds it keeps it by asking again. Who dies loses it after `for_s`; so does who sleeps that long.
+        """
+        now = self._wall_clock()
+        sql = (
+            "INSERT INTO claims VALUES (:name, :holder, :until) ON CONFLICT(name) DO UPDATE SET "
+            "holder = :holder, until = :until "
+            "WHERE holder = :holder OR until <= :now OR until > :until"  # the last: the clock was set back
+        )
+        return self._change(sql, name=name, holder=self._holder, until=now + for_s, now=now)
+
     def flush(self) -> None:
         """Write what was gathered. A locked or full disk keeps it for the next time: serving goes on."""
         self._flushed_at = self._clock()
-        if self._db is None or not (self._counts or self._values):
+        if self._db is None or not (self._counts or self._values or self._samples):
             return
         try:
             self._db.execute("BEGIN IMMEDIATE")
@@ -107,6 +182,8 @@ class HostStore:
                     for name, (mean, seen) in self._values.items()
                 ],
             )
+            for name, samples in self._samples.items():
+                _write_samples(self._db, name, samples, self._wall_clock())
             self._db.execute("COMMIT")
         except sqlite3.Error:
             with contextlib.suppress(sqlite3.Error):
@@ -114,6 +191,7 @@ class HostStore:
             return
         self._counts.clear()
         self._values.clear()
+        self._samples.clear()
 
     def close(self) -> None:
         """Flush and close; a second call does nothing."""
@@ -126,11 +204,32 @@ class HostStore:
         if self._clock() - self._flushed_at >= self._flush_s:
             self.flush()
 
-    def _query(self, sql: str) -> list[tuple[str, float]]:
+    def _query(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
         try:
-            return self._db.execute(sql).fetchall() if self._db is not None else []
+            return self._db.execute(sql, values).fetchall() if self._db is not None else []
         except sqlite3.Error:
             return []
+
+    def _change(self, sql: str, **values: Any) -> bool:
+        """Write at once; whether a row was changed."""
+        try:
+            return self._db is not None and self._db.execute(sql, values).rowcount > 0
+        except sqlite3.Error:
+            return False
+
+
+def _write_samples(db: sqlite3.Connection, name: str, samples: Sequence[Sequence[float]], now_s: float) -> None:
+    row = db.execute("SELECT written FROM rings WHERE name = ?", (name,)).fetchone()
+    written = row[0] if row else 0
+    db.executemany(
+        "INSERT OR REPLACE INTO samples VALUES (?, ?, ?)",
+        [(name, (written + i) % MAX_SAMPLES, json.dumps(sample)) for i, sample in enumerate(samples)],
+    )
+    db.execute("INSERT OR REPLACE INTO rings VALUES (?, ?, ?)", (name, written + len(samples), now_s))
+    if row is None:  # only a new name can be one too many
+        crowd = "DELETE FROM rings WHERE name NOT IN (SELECT name FROM rings ORDER BY written_at DESC LIMIT ?)"
+        if db.execute(crowd, (MAX_NAMES,)).rowcount:
+            db.execute("DELETE FROM samples WHERE name NOT IN (SELECT name FROM rings)")
 
 
 def _open(path: Path) -> sqlite3.Connection:

@@ -31,7 +31,7 @@ from midspan.errors import (
 )
 from midspan.hostqueue import HostQueue, Reading
 from midspan.hoststore import HostStore, default_path
-from midspan.types import Context, Parameter, Prepared, Record, Request, Response
+from midspan.types import Context, Decoded, Parameter, Prepared, Record, Request, Response
 
 if TYPE_CHECKING:
     from midspan.types import FloatTensor
@@ -46,11 +46,12 @@ STAGES = ("queue", "decode", "select", "prepare", "run", "other")
 class _Job:
     """One request on its way through a batch; `error` or `response` is set in the end."""
 
-    __slots__ = ("control", "error", "prepared", "request", "response", "scores", "stages_s", "variant")
+    __slots__ = ("control", "decoded", "error", "prepared", "request", "response", "scores", "stages_s", "variant")
 
     def __init__(self, request: Request) -> None:
         self.request = request
         self.control = ""
+        self.decoded: Decoded | None = None
         self.variant: Variant | None = None
         self.prepared: Prepared | None = None
         self.scores: FloatTensor | None = None
@@ -192,6 +193,7 @@ class Pipeline:
                 f"no plug-in knows this payload: {len(request.payload)} bytes, {said[:100]!r}, "
                 f"beginning with {bytes(request.payload[:8])!r}"
             )
+        job.decoded = decoded
         at_decoded = clock()
         wanted = decoded.variant or request.parameters[wire.PARAMETER_VARIANT]
         if not wanted:
@@ -276,7 +278,7 @@ class Pipeline:
         job.stages_s["other"] = max(0.0, server_s - sum(job.stages_s.values()))
         variant, cut = job.variant.name if job.variant else "", job.prepared.cut if job.prepared else 0
         error = job.error.code if job.error else ""
-        return Record(job.request, variant, cut, job.stages_s, server_s, batch_size, error)
+        return Record(job.request, variant, cut, job.stages_s, server_s, batch_size, error, job.decoded)
 
     def _learn(self, record: Record) -> None:
         if record.error:

@@ -88,7 +88,7 @@ class Record:
     """What happened to one request; given to `midspan_observe` and `midspan_report`.
 
     `stages_s` are seconds by stage name (queue, decode, select, prepare, run, other) and sum to `server_s`. `error` is
-    the code of the error that the caller gets, or "".
+    the code of the error that the caller gets, or "". `decoded` is None where the payload was refused before.
     """
 
     request: Request
@@ -98,6 +98,7 @@ class Record:
     server_s: float
     batch_size: int
     error: str = ""
+    decoded: Decoded | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,21 @@ key             meaning
 `scores`        the scores of all classes, where the parameter `scores` asked for them
 `plugins`       what plug-ins added, by plug-in
 =============== ======================================================================================
+
+The plug-in `preprocess` adds `server_model`, what this server's time for the variant is made of, once it has learned
+enough; the catalog has the same in each row of `variants`:
+
+======================== =============================================================================
+key                      meaning
+======================== =============================================================================
+`version`                grows with every training, restarts included: of two models take the higher
+`prepare_s`              seconds of the stages decode and prepare, as three numbers not below 0: once,
+                         for each megabyte (1e6 bytes) of payload, for each megapixel of its picture
+`prepare_relative_sd`    how far a measured one is off, as a fraction of the predicted one
+`fixed_s`                seconds of all other stages but the queue
+`fixed_relative_sd`      how far they are off, as a fraction
+`samples`                how many requests the model was learned from
+======================== =============================================================================
 """
 
 from __future__ import annotations

@@ -12,7 +12,8 @@ from midspan.hookspecs import hookimpl
 from midspan.preprocess.decode import MAX_PIXELS
 from midspan.preprocess.header import CONTENT_TYPES, read_header
 from midspan.preprocess.prepare import prepare
-from midspan.types import Context, Decoded, Parameter, Prepared, Request
+from midspan.servermodel.trainer import Trainer
+from midspan.types import Context, Decoded, Parameter, Prepared, Record, Request
 from midspan.wire import PARAMETER_PREPROCESSED
 
 __all__ = ["KIND", "PreprocessOptions", "PreprocessPlugin"]
@@ -29,15 +30,23 @@ class PreprocessOptions:
 
 
 class PreprocessPlugin:
-    """JPEG, PNG and WebP; everything else is left to other plug-ins."""
+    """JPEG, PNG and WebP; everything else is left to other plug-ins. Devices are told what a picture costs here."""
 
     def __init__(self) -> None:
         self._options = PreprocessOptions()
+        self._trainer: Trainer | None = None
 
     @hookimpl
     def midspan_configure(self, options: Mapping[str, Any], context: Context) -> None:
         """Take `max_pixels`."""
         self._options = read_table(PreprocessOptions, options, "plugins.preprocess")
+        self._trainer = Trainer(context.store, [variant.name for variant in context.family.variants])
+
+    @hookimpl
+    def midspan_close(self) -> None:
+        """End the training of the models of time."""
+        if self._trainer is not None:
+            self._trainer.close()
 
     @hookimpl
     def midspan_parameters(self) -> Sequence[Parameter]:
@@ -63,3 +72,15 @@ class PreprocessPlugin:
             return None
         preprocessed = bool(request.parameters.get(PARAMETER_PREPROCESSED, False))
         return Prepared(prepare(decoded.value, variant.preprocessing, preprocessed=preprocessed))
+
+    @hookimpl
+    def midspan_observe(self, record: Record) -> None:
+        """Learn what an answered picture has cost."""
+        decoded = record.decoded
+        if self._trainer is not None and decoded is not None and decoded.kind == KIND and not record.error:
+            self._trainer.sample(record, decoded.value.width_px * decoded.value.height_px)
+
+    @hookimpl
+    def midspan_report(self, record: Record) -> Mapping[str, Any]:
+        """The newest model of the variant's time, as `server_model`."""
+        return self._trainer.report(record.variant) if self._trainer is not None else {}
