@@ -11,6 +11,8 @@ from midspan.errors import InvalidValueError
 __all__ = ["OnlineLinear"]
 
 MAX_FEATURES = 16
+NOISE_RATE = 0.03
+"""Weight of the last error in the noise: it remembers about the last 30."""
 LIMIT = 1e15
 """No saved number may be larger: beyond it, products of two overflow into infinities."""
 
@@ -23,16 +25,18 @@ class OnlineLinear:
         prior_weight: how many measurements at one unit of each feature the prior is worth; one number, or one each.
         forgetting: weight that the past keeps at each measurement, in (0, 1]; 0.95 remembers about the last 20.
         nonnegative: keep every weight at 0 or more, as for a cost that cannot shrink as a feature grows.
+        noise: variance of a measurement of weight 1 to believe before anything was measured.
 
     The update is the textbook one (Haykin, Adaptive Filter Theory, RLS): with P the inverse of the weighted
     information matrix, k = P x / (λ/weight + xᵀ P x), w += k (y - wᵀx), P = (P - k xᵀ P) / λ. Two safeguards: P is not
     divided by λ where that would make it larger than the prior's, so that directions in which nothing was measured
     lately are not forgotten beyond what was known at the start; and a weight that falls below 0 is set to 0 with the
-    others moved to their conditional mean. Not thread-safe.
+    others moved to their conditional mean. `noise_` follows the squared errors of predictions made before the
+    measurement was known, (y - wᵀx)² / (1/weight + xᵀ P x). Not thread-safe.
 
     """
 
-    __slots__ = ("covariance_", "forgetting", "nonnegative", "prior_mean", "prior_weight", "seen_", "weights_")
+    __slots__ = ("covariance_", "forgetting", "noise", "noise_", "nonnegative", "prior_mean", "prior_weight", "seen_", "weights_")
 
     def __init__(
         self,
@@ -41,6 +45,7 @@ class OnlineLinear:
         *,
         forgetting: float = 0.98,
         nonnegative: bool = False,
+        noise: float = 1.0,
     ) -> None:
         size = len(prior_mean)
         if not 1 <= size <= MAX_FEATURES:
@@ -52,6 +57,7 @@ class OnlineLinear:
         if self.forgetting > 1:
             raise InvalidValueError(f"forgetting must be at most 1, got {forgetting}")
         self.nonnegative = nonnegative
+        self.noise = self.noise_ = _numbers([noise], 1, "noise", minimum=0.0)[0]
         self.weights_ = list(self.prior_mean)
         self.covariance_ = self._prior_covariance()
         self.seen_ = 0
@@ -59,6 +65,10 @@ class OnlineLinear:
     def predict_one(self, features: Sequence[float]) -> float:
         """wᵀx. Before anything was learned it is what the prior says."""
         return _dot(self.weights_, features)
+
+    def sd_one(self, features: Sequence[float], weight: float = 1.0) -> float:
+        """Standard deviation of the error to expect for a measurement of that weight: its noise and our ignorance."""
+        return math.sqrt(self.noise_ * (1 / weight + max(self._spread(features), 0.0)))
 
     def learn_one(self, features: Sequence[float], target: float, weight: float = 1.0) -> OnlineLinear:
         """Take in one measurement; `weight` is how many ordinary ones it is worth. Raises InvalidValueError."""
@@ -72,6 +82,8 @@ class OnlineLinear:
             px = [_dot(row, x) for row in self.covariance_]
         denominator = self.forgetting / scale + _dot(px, x)
         error = y - self.predict_one(x)
+        follow = max(NOISE_RATE, 1 / (self.seen_ + 2))
+        self.noise_ += follow * (min(error * error / (denominator + (1 - self.forgetting) / scale), LIMIT) - self.noise_)
         for i in range(size):
             self.weights_[i] += px[i] / denominator * error
         self._shrink(px, denominator)
@@ -84,6 +96,16 @@ class OnlineLinear:
         """Be as uncertain again as at the start, but keep the weights: the world has changed."""
         self.covariance_ = self._prior_covariance()
 
+    def clone(self) -> OnlineLinear:
+        """The same prior, nothing learned."""
+        return OnlineLinear(
+            self.prior_mean,
+            self.prior_weight,
+            forgetting=self.forgetting,
+            nonnegative=self.nonnegative,
+            noise=self.noise,
+        )
+
     def to_dict(self) -> dict[str, Any]:
         """Everything, as JSON; `from_dict` makes an equal model of it."""
         return {
@@ -91,6 +113,8 @@ class OnlineLinear:
             "prior_weight": list(self.prior_weight),
             "forgetting": self.forgetting,
             "nonnegative": self.nonnegative,
+            "prior_noise": self.noise,
+            "noise": self.noise_,
             "weights": list(self.weights_),
             "covariance": [list(row) for row in self.covariance_],
             "seen": self.seen_,
@@ -104,7 +128,9 @@ class OnlineLinear:
         mean, weight, nonnegative = state.get("prior_mean"), state.get("prior_weight"), state.get("nonnegative")
         if not isinstance(mean, list) or not isinstance(weight, list) or not isinstance(nonnegative, bool):
             raise InvalidValueError("a saved model lacks its prior_mean, prior_weight or nonnegative")
-        model = cls(mean, weight, forgetting=state.get("forgetting", math.nan), nonnegative=nonnegative)
+        forgetting, noise = state.get("forgetting", math.nan), state.get("prior_noise", math.nan)
+        model = cls(mean, weight, forgetting=forgetting, nonnegative=nonnegative, noise=noise)
+        model.noise_ = _numbers([state.get("noise")], 1, "noise", minimum=0.0)[0]
         size = len(mean)
         rows = state.get("covariance")
         if not isinstance(rows, list) or len(rows) != size:
@@ -120,6 +146,10 @@ class OnlineLinear:
             raise InvalidValueError(f"seen must be a whole number of at least 0, got {seen!r}")
         model.seen_ = seen
         return model
+
+    def _spread(self, features: Sequence[float]) -> float:
+        """xᵀ P x."""
+        return sum(_dot(row, features) * value for row, value in zip(self.covariance_, features, strict=True))
 
     def _prior_covariance(self) -> list[list[float]]:
         size = len(self.prior_mean)

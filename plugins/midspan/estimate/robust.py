@@ -16,6 +16,8 @@ GATE = 3.0
 """A measurement is wild if it misses by more than this many usual misses."""
 LEAST_SPREAD = 0.05
 """The usual miss never counts as less than 5% of the prediction, or exact measurements would make any other wild."""
+PRIOR_SPREAD = 0.3
+"""The usual relative miss to believe before anything was measured."""
 FLOOR_S = 1e-4
 """Durations below this are noise: a relative error of them says nothing."""
 CEILING_S = 1e4
@@ -43,13 +45,19 @@ class RobustSeconds:
     ) -> None:
         weights = [prior_weight] * len(prior_mean) if isinstance(prior_weight, int | float) else prior_weight
         scaled = [weight / (typical_s * typical_s) for weight in weights]
-        self.linear_ = OnlineLinear(prior_mean, scaled, forgetting=forgetting, nonnegative=True)
-        self.spread_ = 0.3
+        noise = PRIOR_SPREAD * PRIOR_SPREAD
+        self.linear_ = OnlineLinear(prior_mean, scaled, forgetting=forgetting, nonnegative=True, noise=noise)
+        self.spread_ = PRIOR_SPREAD
         self.side_ = 0
 
     def predict_one(self, features: Sequence[float]) -> float:
         """Predicted seconds."""
         return self.linear_.predict_one(features)
+
+    def sd_one(self, features: Sequence[float]) -> float:
+        """Standard deviation of the error to expect, in seconds."""
+        typical_s = min(max(self.linear_.predict_one(features), FLOOR_S), CEILING_S)
+        return self.linear_.sd_one(features, 1 / (typical_s * typical_s))
 
     def learn_one(self, features: Sequence[float], seconds: float) -> RobustSeconds:
         """Take in one measured duration. Raises InvalidValueError if it is negative or not finite."""
@@ -74,6 +82,32 @@ class RobustSeconds:
         typical_s = min(max(predicted if settled and not wild else seconds, FLOOR_S), CEILING_S)
         self.linear_.learn_one(features, seconds, 1 / (typical_s * typical_s))
         return self
+
+    def rebase(self, prior_mean: Sequence[float]) -> RobustSeconds:
+        """Somebody who has measured more has a new prior: what was learned is kept as the difference to it.
+
+        Raises InvalidValueError.
+        """
+        fresh = OnlineLinear(
+            prior_mean,
+            self.linear_.prior_weight,
+            forgetting=self.linear_.forgetting,
+            nonnegative=True,
+            noise=self.linear_.noise,
+        )
+        if len(fresh.weights_) != len(self.linear_.weights_):
+            raise InvalidValueError(f"prior_mean must have {len(self.linear_.weights_)} numbers, got {len(prior_mean)}")
+        moved = zip(self.linear_.weights_, self.linear_.prior_mean, fresh.prior_mean, strict=True)
+        fresh.weights_ = [max(weight + new - old, 0.0) for weight, old, new in moved]
+        fresh.covariance_, fresh.noise_, fresh.seen_ = self.linear_.covariance_, self.linear_.noise_, self.linear_.seen_
+        self.linear_ = fresh
+        return self
+
+    def clone(self) -> RobustSeconds:
+        """The same prior, nothing learned."""
+        model = RobustSeconds.__new__(RobustSeconds)
+        model.linear_, model.spread_, model.side_ = self.linear_.clone(), PRIOR_SPREAD, 0
+        return model
 
     def to_dict(self) -> dict[str, Any]:
         """Everything, as JSON."""

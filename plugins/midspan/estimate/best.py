@@ -1,0 +1,126 @@
+"""Of several sets of features, the one that predicted best lately."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from midspan.errors import InvalidValueError
+from midspan.estimate.robust import FLOOR_S, PRIOR_SPREAD, RobustSeconds
+
+__all__ = ["BestOf"]
+
+RATE = 0.03
+"""Weight of the last error: about the last 30 decide which set is best."""
+CLEARLY = 0.95
+"""Another set takes over when its error is at most this part of the present one's, so that equals do not alternate."""
+
+
+class BestOf:
+    """seconds = w·x over the subset of x that has had the smallest error lately.
+
+    More features describe more and need more measurements: bytes alone are often the better model. All sets learn from
+    every measurement; each is judged by the mean |log(predicted / measured)| of what it predicted before it learned.
+
+    Args:
+        prior_mean: one number for each feature.
+        prior_weight: see `RobustSeconds`; one for each feature.
+        subsets: tuples of indices into the features, at least one; the first is believed until another is better.
+        typical_s: see `RobustSeconds`.
+        forgetting: see `RobustSeconds`.
+
+    """
+
+    __slots__ = ("best_", "errors_", "models_", "subsets")
+
+    def __init__(
+        self,
+        prior_mean: Sequence[float],
+        prior_weight: Sequence[float],
+        subsets: Sequence[Sequence[int]],
+        *,
+        typical_s: float = 0.05,
+        forgetting: float = 0.98,
+    ) -> None:
+        self.subsets = _subsets(subsets)
+        self.models_ = [
+            RobustSeconds(
+                [prior_mean[i] for i in subset],
+                [prior_weight[i] for i in subset],
+                typical_s=typical_s,
+                forgetting=forgetting,
+            )
+            for subset in self.subsets
+        ]
+        self.errors_ = [PRIOR_SPREAD] * len(self.subsets)
+        self.best_ = 0
+
+    def predict_one(self, features: Sequence[float]) -> float:
+        """Predicted seconds."""
+        return self.models_[self.best_].predict_one([features[i] for i in self.subsets[self.best_]])
+
+    def sd_one(self, features: Sequence[float]) -> float:
+        """Standard deviation of the error to expect, in seconds."""
+        return self.models_[self.best_].sd_one([features[i] for i in self.subsets[self.best_]])
+
+    def learn_one(self, features: Sequence[float], seconds: float) -> BestOf:
+        """Take in one measured duration. Raises InvalidValueError if it is negative or not finite."""
+        for i, (model, subset) in enumerate(zip(self.models_, self.subsets, strict=True)):
+            chosen = [features[j] for j in subset]
+            predicted = max(model.predict_one(chosen), FLOOR_S)
+            model.learn_one(chosen, seconds)
+            error = min(abs(math.log(max(seconds, FLOOR_S) / predicted)), 1.0)
+            self.errors_[i] += RATE * (error - self.errors_[i])
+        least = min(range(len(self.errors_)), key=self.errors_.__getitem__)
+        if self.errors_[least] < CLEARLY * self.errors_[self.best_]:
+            self.best_ = least
+        return self
+
+    def clone(self) -> BestOf:
+        """The same arguments, nothing learned."""
+        model = BestOf.__new__(BestOf)
+        model.subsets, model.models_ = self.subsets, [one.clone() for one in self.models_]
+        model.errors_, model.best_ = [PRIOR_SPREAD] * len(self.subsets), 0
+        return model
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything, as JSON."""
+        return {
+            "subsets": [list(subset) for subset in self.subsets],
+            "models": [model.to_dict() for model in self.models_],
+            "errors": list(self.errors_),
+            "best": self.best_,
+        }
+
+    @classmethod
+    def from_dict(cls, state: Mapping[str, Any]) -> BestOf:
+        """Read what `to_dict` wrote. Raises InvalidValueError."""
+        if not isinstance(state, Mapping):
+            raise InvalidValueError(f"a saved model must be a table, got {type(state).__name__}")
+        model = cls.__new__(cls)
+        model.subsets = _subsets(state.get("subsets"))
+        size = len(model.subsets)
+        models, errors, best = state.get("models"), state.get("errors"), state.get("best")
+        if not isinstance(models, list) or not isinstance(errors, list) or not len(models) == len(errors) == size:
+            raise InvalidValueError(f"models and errors must have {size} entries each, as subsets has")
+        model.models_ = [RobustSeconds.from_dict(one) for one in models]
+        for one, subset in zip(model.models_, model.subsets, strict=True):
+            if len(one.linear_.weights_) != len(subset):
+                raise InvalidValueError(f"a model over {len(subset)} features has {len(one.linear_.weights_)} weights")
+        if not all(isinstance(error, int | float) and 0 <= error <= 1 for error in errors):
+            raise InvalidValueError("errors must be numbers between 0 and 1")
+        model.errors_ = [float(error) for error in errors]
+        if not isinstance(best, int) or isinstance(best, bool) or not 0 <= best < size:
+            raise InvalidValueError(f"best must be between 0 and {size - 1}, got {best!r}")
+        model.best_ = best
+        return model
+
+
+def _subsets(value: Any) -> tuple[tuple[int, ...], ...]:
+    if not isinstance(value, list | tuple) or not 1 <= len(value) <= 16:
+        raise InvalidValueError("subsets must hold 1 to 16 lists of indices")
+    for subset in value:
+        if not isinstance(subset, list | tuple) or not all(type(i) is int and 0 <= i < 16 for i in subset):
+            raise InvalidValueError(f"a subset must hold indices from 0 to 15, got {subset!r}"[:200])
+    return tuple(tuple(subset) for subset in value)

@@ -1,0 +1,121 @@
+"""How far a quantity is from its usual level just now, on several time scales at once."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+from midspan.errors import InvalidValueError
+
+__all__ = ["Drift", "Expert", "Level"]
+
+
+class Expert(NamedTuple):
+    """One idea of how long a deviation lasts.
+
+    Attributes:
+        keep: what the past keeps of its weight at each measurement, in [0, 1).
+        lasts_s: after so many seconds without one it has kept 1/e of it.
+        doubt: measurements' worth of belief that nothing deviates.
+
+    """
+
+    keep: float
+    lasts_s: float
+    doubt: float
+
+
+EXPERTS: Final = (
+    Expert(0.1, 5.0, 0.2),
+    Expert(0.1, 100.0, 0.2),
+    Expert(0.5, 30.0, 0.3),
+    Expert(0.8, 300.0, 0.3),
+    Expert(0.95, 3000.0, 0.5),
+)
+"""From "only the last measurement counts, for seconds" to "the mean of the last twenty, for an hour"."""
+SHARPNESS = 12.0
+"""How strongly the mixture prefers the expert with the smallest error: 10% worse weighs exp(-1.2)."""
+RATE = 0.05
+"""Weight of the last error in an expert's: about the last 20 count."""
+PRIOR_ERROR = 0.3
+LIMIT = 3.0
+"""No deviation counts as more than a factor of exp(3), 20."""
+
+
+class Level(NamedTuple):
+    """Logarithms of factors: what to expect now, and the part of it that has lasted."""
+
+    now: float
+    lasting: float
+
+
+class Drift:
+    """Predicts the next deviation as a mixture of experts.
+
+    A deviation is the logarithm of measured over usual. Each expert is an exponentially weighted mean that forgets both
+    by count and by time, shrunk towards 0; one more says 0 always. The mixture weighs each by exp(-12 (e/e_min - 1)),
+    e its mean absolute error lately (an exponentially weighted forecaster: Cesa-Bianchi and Lugosi, Prediction,
+    Learning, and Games, section 2.1). So it learns whether a network's deviations last for one request or an hour.
+    Time that runs backwards counts as standing still.
+    """
+
+    __slots__ = ("at_", "errors_", "sums_", "weights_")
+
+    def __init__(self) -> None:
+        self.weights_ = [0.0] * len(EXPERTS)
+        self.sums_ = [0.0] * len(EXPERTS)
+        self.errors_ = [PRIOR_ERROR] * (len(EXPERTS) + 1)
+        self.at_ = -math.inf
+
+    def level(self, at_s: float) -> Level:
+        """What to expect at `at_s`, seconds on the clock of `learn_one`."""
+        opinions = self._opinions(at_s)
+        return Level(self._mixed(opinions), opinions[-2])
+
+    def learn_one(self, at_s: float, deviation: float) -> Drift:
+        """Take in one measured deviation."""
+        deviation = min(max(deviation, -LIMIT), LIMIT)
+        for i, opinion in enumerate(self._opinions(at_s)):
+            self.errors_[i] += RATE * (abs(opinion - deviation) - self.errors_[i])
+        passed_s = max(at_s - self.at_, 0.0)
+        for i, (keep, lasts_s, _) in enumerate(EXPERTS):
+            kept = keep * math.exp(-passed_s / lasts_s)
+            self.weights_[i] = self.weights_[i] * kept + 1
+            self.sums_[i] = self.sums_[i] * kept + deviation
+        self.at_ = at_s
+        return self
+
+    def to_dict(self) -> dict[str, Any]:
+        """How good each expert is, as JSON. The deviations themselves are not saved: clocks differ between processes."""
+        return {"errors": list(self.errors_)}
+
+    @classmethod
+    def from_dict(cls, state: Mapping[str, Any]) -> Drift:
+        """Read what `to_dict` wrote. Raises InvalidValueError."""
+        drift = cls()
+        errors = state.get("errors") if isinstance(state, Mapping) else None
+        if not isinstance(errors, list) or len(errors) != len(drift.errors_):
+            raise InvalidValueError(f"a drift must have {len(drift.errors_)} errors")
+        if not all(type(error) in (int, float) and 0 <= error <= 2 * LIMIT for error in errors):
+            raise InvalidValueError(f"errors must be numbers between 0 and {2 * LIMIT:g}")
+        drift.errors_ = [float(error) for error in errors]
+        return drift
+
+    def _opinions(self, at_s: float) -> list[float]:
+        passed_s = max(at_s - self.at_, 0.0)
+        opinions = []
+        for i, (_, lasts_s, doubt) in enumerate(EXPERTS):
+            kept = math.exp(-passed_s / lasts_s)
+            opinions.append(self.sums_[i] * kept / (self.weights_[i] * kept + doubt))
+        opinions.append(0.0)
+        return opinions
+
+    def _mixed(self, opinions: Sequence[float]) -> float:
+        least = max(min(self.errors_), 1e-3)
+        total = mixed = 0.0
+        for opinion, error in zip(opinions, self.errors_, strict=True):
+            weight = math.exp(-SHARPNESS * (error / least - 1))
+            total += weight
+            mixed += weight * opinion
+        return mixed / total
