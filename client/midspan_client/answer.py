@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from midspan.routing.route import Route
+from midspan_client.servermodel import ServerModel, parse_server_model, sent_server_model
 
 __all__ = ["Answer", "Prediction", "ServerAnswer", "Stages"]
 
@@ -82,6 +83,26 @@ class ServerAnswer:
     def queue_max_s(self) -> float:
         """The most that the server's queue can have taken; never below the estimate."""
         return max(_seconds(self.report.get("queue_max_s")) or 0.0, self.queue_s)
+
+    @property
+    def prepare_s(self) -> float | None:
+        """Seconds of the stages decode and prepare, which make a tensor of the payload; None if it did not say."""
+        stages_s = self.report.get("stages_s")
+        if not isinstance(stages_s, Mapping):
+            return None
+        decode_s, prepare_s = _seconds(stages_s.get("decode")), _seconds(stages_s.get("prepare"))
+        return None if decode_s is None or prepare_s is None else decode_s + prepare_s
+
+    @property
+    def fixed_s(self) -> float | None:
+        """Seconds on the server but for the queue and `prepare_s`; None if it did not say, or the sum is below 0."""
+        server_s, prepare_s = self.server_s, self.prepare_s
+        return None if server_s is None or prepare_s is None else _seconds(server_s - self.queue_s - prepare_s)
+
+    @property
+    def server_model(self) -> ServerModel | None:
+        """What the server has learned of its own time for this variant; None if it sent nothing usable."""
+        return parse_server_model(sent_server_model(self.report))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from typing import Any
 
 from midspan.wire import CATALOG_VERSION
 from midspan_client.errors import ProtocolError
+from midspan_client.servermodel import Complaints, ServerModel, parse_server_model
 
 __all__ = ["QUALITY", "Catalog", "PreprocessedInfo", "VariantInfo", "parse_catalog"]
 
@@ -52,6 +53,7 @@ class VariantInfo:
     """One variant. Numbers are 0, texts are "" and `accuracy` is None where the server did not say.
 
     `preprocessed` has one entry for each JPEG quality that was measured and is open to choice.
+    `server_model` is what the server has learned of its own time.
     """
 
     name: str
@@ -63,6 +65,7 @@ class VariantInfo:
     accuracy: float | None = None
     server_s: Mapping[str, float] = field(default_factory=dict)
     preprocessed: tuple[PreprocessedInfo, ...] = ()
+    server_model: ServerModel | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +114,9 @@ def parse_catalog(report: Any) -> Catalog:
     rows = report.get("variants")
     if not isinstance(rows, list) or len(rows) > MAX_VARIANTS:
         raise ProtocolError(f"the catalog must list its variants, at most {MAX_VARIANTS}")
-    variants = tuple(variant for variant in map(_variant, rows) if variant is not None)
+    complaints = Complaints()
+    read = (_variant(row, complaints) for row in rows)
+    variants = tuple(variant for variant in read if variant is not None)
     if len(variants) < len(rows):
         _logger.warning("the catalog has %d variants that cannot be used", len(rows) - len(variants))
     if not variants:
@@ -134,7 +139,7 @@ def parse_catalog(report: Any) -> Catalog:
     )
 
 
-def _variant(row: Any) -> VariantInfo | None:
+def _variant(row: Any, complaints: Complaints) -> VariantInfo | None:
     row = _table(row)
     name = _text(row.get("name"))
     if not name:
@@ -157,6 +162,7 @@ def _variant(row: Any) -> VariantInfo | None:
         accuracy=_number(row.get("accuracy"), 1),
         server_s=stages,
         preprocessed=_preprocessed(row.get("preprocessed")),
+        server_model=parse_server_model(row.get("server_model"), complaints),
     )
 
 
