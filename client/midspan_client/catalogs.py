@@ -33,7 +33,7 @@ class CatalogKeeper:
     def current(self) -> Catalog:
         """The catalog, a few minutes old at most unless it cannot be fetched again. Raises a MidspanClientError."""
         catalog = self._catalog
-        if catalog is None or self._clock() >= self._due_at:
+        if catalog is None or self._is_due():
             # One thread fetches; while there is an old one, the others go on with it.
             if self._lock.acquire(blocking=catalog is None):
                 try:
@@ -60,8 +60,12 @@ class CatalogKeeper:
         """Fetch again at the next request: an answer hinted that it changed."""
         self._due_at = float("-inf")
 
+    def _is_due(self) -> bool:
+        # Nothing is ever put off for longer than FRESH_S, unless the clock was set back.
+        return not 0 < self._due_at - self._clock() <= FRESH_S
+
     def _refresh(self) -> None:
-        if self._clock() < self._due_at:  # another thread was quicker
+        if not self._is_due():  # another thread was quicker
             return
         try:
             self._catalog = parse_catalog(self._fetch())

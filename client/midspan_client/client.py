@@ -18,7 +18,7 @@ from midspan.routing.objective import Objective
 from midspan.routing.route import Route
 from midspan.wire import PARAMETER_CONTROL
 from midspan_client import providers as provider_group
-from midspan_client.answer import Answer, ServerAnswer, Stages
+from midspan_client.answer import Answer
 from midspan_client.catalog import QUALITY, Catalog
 from midspan_client.catalogs import CatalogKeeper
 from midspan_client.decider import Decider, Decision
@@ -30,10 +30,11 @@ from midspan_client.errors import (
     UsageError,
     WrongServerError,
 )
-from midspan_client.learning import Memory
+from midspan_client.learning import Memory, Place
 from midspan_client.photo import Photo
-from midspan_client.provider import Outcome, RouteProvider
+from midspan_client.provider import RouteProvider
 from midspan_client.providers.original import OriginalProvider
+from midspan_client.recorder import Recorder, Task
 from midspan_client.retry import Retry
 from midspan_client.session import RequestSession
 from midspan_client.store import Store
@@ -56,7 +57,9 @@ class Client:
         url: http://, https://, grpc:// or grpcs://, host and port.
         server: what answers there: "triton" or "torchserve".
         objective: what to choose routes by.
-        network: name of the network in use; every name has a link model of its own. May be set later.
+        network: name of the network in use: an SSID, a cell, or "unknown"; every name has a link model of its own.
+            May be set later.
+        device: a label of this device, for logs of several.
         store: sqlite file for learned models and the log of decisions; None keeps both in memory.
         token: goes as ``Authorization: Bearer`` with every request.
         ca_file: for https: whom to trust instead of the system's authorities, as PEM.
@@ -78,6 +81,7 @@ class Client:
         server: Server = "triton",
         objective: Objective | None = None,
         network: str = "unknown",
+        device: str = "",
         store: str | os.PathLike[str] | None = None,
         token: str | None = None,
         ca_file: str | None = None,
@@ -101,11 +105,15 @@ class Client:
             self._endpoint, server, transport=transport, token=token, ca_file=ca_file, timeout_s=timeout_s
         )
         found, self._problems = _providers(providers)
-        self._store = Store(Path(store) if store is not None else None, str(self._endpoint), clock)
-        self._memory = Memory(self._store, _name(network, "network"))
-        self._decider = Decider(found, self._memory)
-        self._catalogs = CatalogKeeper(self._fetch_catalog, clock)
+        network, device = _name(network, "network"), _name(device, "device") if device != "" else ""
         self._lock = threading.Lock()
+        self._store = Store(Path(store) if store is not None else None, str(self._endpoint), clock)
+        self._memory = Memory(self._store, network)
+        self._decider = Decider(found, self._memory)
+        self._recorder = Recorder(
+            self._memory, self._decider, self._store, self._lock, origin=str(self._endpoint), device=device
+        )
+        self._catalogs = CatalogKeeper(self._fetch_catalog, clock)
         self._closed = False
 
     def __repr__(self) -> str:
@@ -121,13 +129,13 @@ class Client:
 
     @property
     def network(self) -> str:
-        """The network in use. Set it when the device changes networks."""
+        """The network in use. Set it when the device changes networks, also while requests are under way."""
         return self._memory.network
 
     @network.setter
     def network(self, name: str) -> None:
         with self._lock:
-            self._memory.network = _name(name, "network")
+            self._memory.move(_name(name, "network"))
 
     def classify(
         self, photo: bytes | str | os.PathLike[str] | Photo, *, variant: str | None = None, top_k: int = 5
@@ -149,25 +157,26 @@ class Client:
         if not isinstance(top_k, int) or isinstance(top_k, bool) or not 1 <= top_k <= MAX_TOP_K:
             raise UsageError(f"top_k must be between 1 and {MAX_TOP_K}, got {top_k!r}")
         catalog, degraded = self._open_to_choice(variant)
-        started = self._clock()
-        decision = self._decide(taken, catalog) if catalog is not None else Decision(None, ())
+        place, began_s = self._memory.place, self._clock()
+        decision = self._decide(taken, catalog, place, began_s) if catalog is not None else Decision(None, ())
+        task = Task(taken, place, began_s, decision)
         if decision.choice is None:
             if catalog is not None:
                 _check_limits(taken, catalog)
                 degraded = "no provider offers a route for this photo"
-            return self._plain(taken, decision, variant, top_k, started, degraded)
+            return self._plain(task, variant, top_k, degraded)
         route = decision.choice.route
         session = self._session(route.variant, top_k)
         try:
             answer = self._decider.provider(route).execute(route, taken, session)
         except Exception as error:  # a provider is a stranger's code and can raise anything
             if self._is_final(error, route):
-                self._learn_link(session)
+                self._recorder.failed(task, session)
                 raise
             degraded = f"route {route.name!r} failed: {type(error).__name__}: {error}"[:500]
             _logger.warning("%s; sending the photo as it is", degraded)
-            return self._plain(taken, decision, variant, top_k, started, degraded)
-        return self._finished(taken, decision, route, session, answer, started, "")
+            return self._plain(task, variant, top_k, degraded)
+        return self._recorder.answered(task, route, session, answer, "")
 
     def explain(self, photo: bytes | str | os.PathLike[str] | Photo, *, variant: str | None = None) -> Choice:
         """The routes that `classify` would choose from now, with their predicted costs. Sends no photo.
@@ -178,7 +187,7 @@ class Client:
         wanted = self._narrowed(self._catalogs.current(), variant)
         if wanted is None:
             raise UsageError(f"the server has no variant {variant!r}")
-        choice = self._decide(taken, wanted).choice
+        choice = self._decide(taken, wanted, self._memory.place, self._clock()).choice
         if choice is None:
             _check_limits(taken, wanted)
             raise UsageError("no provider offers a route for this photo")
@@ -224,9 +233,9 @@ class Client:
         named = catalog.default if variant is None else variant
         return self._catalogs.only(catalog, named, None if accurate else QUALITY)
 
-    def _decide(self, photo: Photo, catalog: Catalog) -> Decision:
+    def _decide(self, photo: Photo, catalog: Catalog, place: Place, at_s: float) -> Decision:
         with self._lock:
-            decision = self._decider.decide(photo, catalog, self.objective)
+            decision = self._decider.decide(photo, catalog, self.objective, place, at_s)
         return replace(decision, warnings=self._problems + decision.warnings) if self._problems else decision
 
     def _is_final(self, error: Exception, route: Route) -> bool:
@@ -239,80 +248,17 @@ class Client:
             isinstance(error, ServerError) and error.status in (401, 403)
         )
 
-    def _plain(
-        self, photo: Photo, decision: Decision, variant: str | None, top_k: int, started: float, degraded: str
-    ) -> Answer:
+    def _plain(self, task: Task, variant: str | None, top_k: int, degraded: str) -> Answer:
+        photo = task.photo
         with self._lock:
-            send_s = self._memory.link.transfer_s(len(photo.data))
+            send_s = self._memory.link(task.place).forecast(task.began_s).transfer_s(len(photo.data))
         route = Route(_PLAIN.name, _PLAIN.name, variant or "", len(photo.data), 0.0, send_s, 0.0)
         session = self._session(route.variant, top_k)
         answer = _PLAIN.execute(route, photo, session)
-        return self._finished(photo, decision, route, session, answer, started, degraded)
+        return self._recorder.answered(task, route, session, answer, degraded)
 
     def _session(self, variant: str, top_k: int) -> RequestSession:
         return RequestSession(self._wire, self._retry, self._clock, variant=variant, top_k=top_k)
-
-    def _finished(
-        self,
-        photo: Photo,
-        decision: Decision,
-        route: Route,
-        session: RequestSession,
-        answer: ServerAnswer,
-        started: float,
-        degraded: str,
-    ) -> Answer:
-        """Put the answer together, learn from it, log it."""
-        total_s = self._clock() - started
-        server_s = min(session.server_s or 0.0, session.wire_s)
-        measured = Stages(total_s - session.wire_s, session.wire_s - server_s, server_s)
-        self._learn_link(session)
-        warning = "" if degraded else self._learn(photo, route, session, answer)
-        result = Answer(
-            predictions=answer.predictions,
-            route=route,
-            measured=measured,
-            total_s=total_s,
-            bytes_up=session.bytes_up,
-            variant=answer.variant or route.variant,
-            report=answer.report,
-            reason=decision.choice.reason if decision.choice and not degraded else "",
-            attempts=session.attempts,
-            degraded=degraded,
-            warnings=decision.warnings + ((warning,) if warning else ()),
-        )
-        self._log(result)
-        return result
-
-    def _learn_link(self, session: RequestSession) -> None:
-        with self._lock:
-            link = self._memory.link
-            for one in session.exchanges:
-                if one.teaches:
-                    link.learn_between(one.bytes_up, one.low_s, one.high_s)
-            self._memory.learned("link")
-
-    def _learn(self, photo: Photo, route: Route, session: RequestSession, answer: ServerAnswer) -> str:
-        with self._lock:
-            outcome = Outcome(
-                photo=photo,
-                answer=answer,
-                device_s=session.device_s,
-                send_s=sum(exchange.transfer_s for exchange in session.exchanges),
-                server_s=session.server_s,
-                bytes_up=session.bytes_up,
-                models=self._decider.models(route),
-            )
-            return self._decider.learn(route, outcome)
-
-    def _log(self, answer: Answer) -> None:
-        route, measured = answer.route, answer.measured
-        names = (str(self._endpoint), self.network, route.name, route.provider, answer.variant)
-        predicted = (route.bytes_up, route.device_s, route.send_s, route.server_s)
-        actual = (answer.bytes_up, measured.device_s, measured.send_s, measured.server_s, answer.total_s)
-        with self._lock:
-            self._store.log((time.time(), *names, answer.attempts, answer.degraded, *predicted, *actual))
-            self._store.flush()
 
     def _checked(self, photo: bytes | str | os.PathLike[str] | Photo) -> Photo:
         self._check_open()

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from midspan.errors import InvalidValueError
 from midspan.routing.chooser import Choice, choose
 from midspan.routing.objective import Objective
-from midspan.routing.route import Route
+from midspan.routing.route import Part, Route
 from midspan_client.catalog import Catalog
-from midspan_client.learning import Memory, ProviderModels
+from midspan_client.learning import Memory, Place, ProviderModels
 from midspan_client.photo import Photo
 from midspan_client.provider import Context, Outcome, RouteProvider
 
@@ -34,16 +34,15 @@ class Decider:
 
     def __init__(self, providers: Sequence[RouteProvider], memory: Memory) -> None:
         self._memory = memory
-        self._asked = [(provider, ProviderModels(memory, provider.name)) for provider in providers]
-        self._by_name = {provider.name: (provider, models) for provider, models in self._asked}
+        self._providers = {provider.name: provider for provider in providers}
 
-    def decide(self, photo: Photo, catalog: Catalog, objective: Objective) -> Decision:
-        """The best of all routes that are offered."""
+    def decide(self, photo: Photo, catalog: Catalog, objective: Objective, place: Place, at_s: float) -> Decision:
+        """The best of all routes that are offered. `at_s` is the time on the client's clock."""
         routes: list[Route] = []
         warnings: list[str] = []
-        link = self._memory.link
-        for provider, models in self._asked:
-            context = Context(photo, catalog, objective, link, models)
+        link = self._memory.link(place).forecast(at_s)
+        for provider in self._providers.values():
+            context = Context(photo, catalog, objective, link, ProviderModels(self._memory, provider.name, place), at_s)
             try:
                 routes += self._routes(provider, context)
             except Exception as error:  # a stranger's code can raise anything; its routes are lost, nothing else is
@@ -53,20 +52,19 @@ class Decider:
 
     def provider(self, route: Route) -> RouteProvider:
         """Whose route it is."""
-        return self._by_name[route.provider][0]
+        return self._providers[route.provider]
 
-    def models(self, route: Route) -> ProviderModels:
-        """The models of the provider whose route it is."""
-        return self._by_name[route.provider][1]
+    def models(self, route: Route, place: Place) -> ProviderModels:
+        """The models of the provider whose route it is, for a request that began in that place."""
+        return ProviderModels(self._memory, route.provider, place)
 
-    def learn(self, route: Route, outcome: Outcome) -> str:
+    def learn(self, route: Route, outcome: Outcome, place: Place) -> str:
         """Let the provider compare. Returns a warning, "" if all went well."""
-        provider, models = self._by_name[route.provider]
         try:
-            provider.learn(route, outcome)
+            self._providers[route.provider].learn(route, outcome)
         except Exception as error:  # as above; the answer is there already
-            return _warn(provider.name, "could not learn", error)
-        models.learned()
+            return _warn(route.provider, "could not learn", error)
+        self._memory.learned(f"{route.provider}/", place)
         return ""
 
     def _routes(self, provider: RouteProvider, context: Context) -> list[Route]:
@@ -76,6 +74,8 @@ class Decider:
                 raise InvalidValueError(
                     f"predict must return a Route of provider {provider.name!r}, got {route!r}"[:300]
                 )
+            if not all(isinstance(part, Part) for part in route.parts):
+                raise InvalidValueError(f"the parts of a Route must be Parts, got {route.parts!r}"[:300])
         if len(routes) > MAX_ROUTES:
             raise InvalidValueError(f"at most {MAX_ROUTES} routes are allowed, got {len(routes)}")
         return routes

@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 from midspan.estimate.link import LinkModel
 from midspan_client.provider import Model, Models
-from midspan_client.store import Store
+from midspan_client.store import EVERYWHERE, Store
 
-__all__ = ["Memory", "ProviderModels"]
+__all__ = ["Memory", "Place", "ProviderModels"]
 
 M = TypeVar("M", bound=Model)
-EVERYWHERE = ""
-"""Stands for "whatever the network" in the store."""
-MAX_MODELS = 10_000
 _logger = logging.getLogger("midspan_client")
+
+
+class Place(NamedTuple):
+    """Which network was in use: what the store calls it, and how many had been in use before.
+
+    Two places are equal only if the device did not change networks in between, not even to and fro.
+    """
+
+    network: str
+    before: int
 
 
 class Memory:
@@ -24,26 +31,43 @@ class Memory:
 
     def __init__(self, store: Store, network: str) -> None:
         self._store = store
-        self._models: dict[tuple[str, str], Any] = {}
+        self._models: dict[str, dict[str, Any]] = {EVERYWHERE: {}}
         self.network = network
+        self.place = self._place(network, 0)
+
+    def move(self, network: str) -> None:
+        """The device is on that network now. Models of networks that were not used for long are forgotten."""
+        if network != self.network:
+            self.network = network
+            self.place = self._place(network, self.place.before + 1)
 
     def model(self, network: str, name: str, make: Callable[[], M]) -> M:
         """The model of that name, as saved if it still has the shape of what `make` makes, else a new one."""
-        found = self._models.get((network, name))
+        models = self._models.get(network)
+        if models is None:  # forgotten while the request was under way
+            return make()
+        found = models.get(name)
         if found is None:
-            found = self._models[network, name] = self._restored(network, name, make())
+            found = models[name] = self._restored(network, name, make())
         return cast(M, found)
 
-    @property
-    def link(self) -> LinkModel:
-        """The model of the network in use."""
-        return self.model(self.network, "link", LinkModel)
+    def link(self, place: Place) -> LinkModel:
+        """The model of the link in that place."""
+        return self.model(place.network, "link", LinkModel)
 
-    def learned(self, prefix: str) -> None:
-        """Save what may have changed: the models whose names start so, on this network or on any."""
-        for (network, name), model in self._models.items():
-            if name.startswith(prefix) and network in (self.network, EVERYWHERE):
-                self._store.save(network, name, model.to_dict)
+    def learned(self, prefix: str, place: Place) -> None:
+        """Save what may have changed in a request that began there: the models whose names start so."""
+        for network in (EVERYWHERE, place.network) if place == self.place else (EVERYWHERE,):
+            for name, model in self._models[network].items():
+                if name.startswith(prefix):
+                    self._store.save(network, name, model.to_dict)
+
+    def _place(self, network: str, before: int) -> Place:
+        place = Place(self._store.network_id(network), before)
+        for forgotten in self._store.use(place.network):
+            self._models.pop(forgotten, None)
+        self._models.setdefault(place.network, {})
+        return place
 
     def _restored(self, network: str, name: str, fresh: M) -> M:
         state = self._store.load(network, name)
@@ -60,21 +84,24 @@ class Memory:
 
 
 class ProviderModels(Models):
-    """One provider's view of the memory."""
+    """One provider's view of the memory, for one request, in the place where that began."""
 
-    __slots__ = ("_memory", "_prefix")
+    __slots__ = ("_memory", "_place", "_prefix")
 
-    def __init__(self, memory: Memory, provider: str) -> None:
+    def __init__(self, memory: Memory, provider: str, place: Place) -> None:
         self._memory = memory
+        self._place = place
         self._prefix = f"{provider}/"
 
     def get(self, name: str, make: Callable[[], M], *, per_network: bool = False) -> M:
         """The model of that name."""
-        return self._memory.model(self._memory.network if per_network else EVERYWHERE, self._prefix + name, make)
-
-    def learned(self) -> None:
-        """Save them."""
-        self._memory.learned(self._prefix)
+        if not per_network:
+            return self._memory.model(EVERYWHERE, self._prefix + name, make)
+        model = self._memory.model(self._place.network, self._prefix + name, make)
+        if self._place == self._memory.place:
+            return model
+        # The network changed under way: nobody knows which of both was measured, so the lesson goes into a copy.
+        return cast(M, type(model).from_dict(model.to_dict()))
 
 
 def _shape(value: Any) -> Any:

@@ -20,7 +20,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
-from midspan.estimate.link import LinkModel
+from midspan.estimate.link import LinkForecast
 from midspan.routing.objective import Objective
 from midspan.routing.route import Route
 from midspan_client.answer import ServerAnswer
@@ -71,13 +71,17 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a prediction may depend on. `link` is the model of the network in use: read it, never teach it."""
+    """What a prediction may depend on.
+
+    `link` is the network in use, as it is expected to be now, and `at_s` is now, on the client's clock.
+    """
 
     photo: Photo
     catalog: Catalog
     objective: Objective
-    link: LinkModel
+    link: LinkForecast
     models: Models
+    at_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +96,7 @@ class Outcome:
         server_s: what the server reported, or None if it did not.
         bytes_up: bytes of payload in all exchanges.
         models: this provider's models.
+        at_s: when it ended, on the client's clock.
 
     """
 
@@ -102,6 +107,7 @@ class Outcome:
     server_s: float | None
     bytes_up: int
     models: Models
+    at_s: float = 0.0
 
 
 class Session(Protocol):

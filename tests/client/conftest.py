@@ -218,6 +218,12 @@ def faults() -> Any:
     return Faults
 
 
+@pytest.fixture
+def link_of() -> Callable[[Any], Any]:
+    """The model of the network that a client uses now."""
+    return lambda client: client._memory.link(client._memory.place)
+
+
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """A self-signed certificate of 127.0.0.1, and its key."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import sqlite3
 import threading
+import time
 
 import pytest
 from PIL import Image
@@ -103,40 +104,40 @@ def test_learning_makes_predictions_right(start, jpeg):
         assert answer.predicted.total_s / 4 < answer.total_s < answer.predicted.total_s * 4
 
 
-def test_200_ms_of_server_do_not_reach_the_link_model(start, jpeg):
+def test_200_ms_of_server_do_not_reach_the_link_model(start, jpeg, link_of):
     server = start()
     server.delay_s = 0.2
     with Client(server.url, providers=[OriginalProvider()]) as client:
         for _ in range(6):
             answer = client.classify(jpeg)
-        link = client._memory.link
+        link = link_of(client)
     assert answer.measured.server_s >= 0.2
-    assert link.model_.linear_.seen_ >= 4  # one that is thought wild may be passed over
-    assert link.transfer_s(len(jpeg)) < 0.1
+    assert link.linear_.seen_ >= 4  # one that is thought wild may be passed over
+    assert link.predict_one((len(jpeg), time.perf_counter())) < 0.1
     assert answer.route.server_s > 0.15
 
 
-def test_an_unclear_queue_teaches_no_more_than_its_bounds(start, jpeg):
+def test_an_unclear_queue_teaches_no_more_than_its_bounds(start, jpeg, link_of):
     server = start()
     server.report["queue_max_s"] = 5.0
     with Client(server.url, providers=[OriginalProvider()]) as client:
         for _ in range(6):
             last = client.classify(jpeg)
         # The prior is slower than loopback can have been: it gives way, but to no less than the whole exchange.
-        link = client._memory.link
-        assert 0 < link.transfer_s(len(jpeg)) < 0.02
+        link = link_of(client)
+        assert 0 < link.predict_one((len(jpeg), time.perf_counter())) < 0.02
         assert last.measured.send_s > 0
 
 
-def test_the_first_exchange_of_a_connection_teaches_no_link(start, jpeg):
+def test_the_first_exchange_of_a_connection_teaches_no_link(start, jpeg, link_of):
     server = start()
     with Client(server.url, providers=[OriginalProvider()]) as client:
         client.catalog()
         client._wire._transport._idle.pop().close()
         client.classify(jpeg)
-        assert client._memory.link.model_.linear_.seen_ == 0
+        assert link_of(client).linear_.seen_ == 0
         client.classify(jpeg)
-        assert client._memory.link.model_.linear_.seen_ == 1
+        assert link_of(client).linear_.seen_ == 1
 
 
 def test_many_threads_share_a_client(start, kind, jpeg, tmp_path):
@@ -165,16 +166,16 @@ def test_many_threads_share_a_client(start, kind, jpeg, tmp_path):
     db.close()
 
 
-def test_each_network_has_its_own_link(start, jpeg):
+def test_each_network_has_its_own_link(start, jpeg, link_of):
     server = start()
     with Client(server.url, providers=both(), network="wifi") as client:
         for _ in range(3):
             client.classify(jpeg)
-        learned = client._memory.link.model_.linear_.seen_
+        learned = link_of(client).linear_.seen_
         client.network = "lte"
-        assert client._memory.link.model_.linear_.seen_ == 0
+        assert link_of(client).linear_.seen_ == 0
         client.network = "wifi"
-        assert client._memory.link.model_.linear_.seen_ == learned > 0
+        assert link_of(client).linear_.seen_ == learned > 0
 
 
 def test_closing_twice_and_using_a_closed_client(start, jpeg):

@@ -138,13 +138,15 @@ def test_other_500s_and_400s_are_not(server, client, jpeg, faults, kind):
     assert len(server.seen) == 2
 
 
-def test_too_slow(server, kind, jpeg):
+def test_too_slow(server, kind, jpeg, link_of):
     release = threading.Event()
     server.faults.append(lambda handler: release.wait(10) and False)
     with Client(server.url, server=kind, providers=[OriginalProvider()], timeout_s=0.2) as client:
         with pytest.raises(RequestTimeoutError, match=r"within 0\.2 s"):
             client.classify(jpeg)
-        assert client._memory.link.transfer_s(len(jpeg)) > 0.05  # a lower bound is news to an optimist
+        assert (
+            link_of(client).predict_one((len(jpeg), time.perf_counter())) > 0.05
+        )  # a lower bound is news to an optimist
     release.set()
     assert len(server.seen) == 1
 
@@ -233,7 +235,7 @@ def test_triton_answers_that_lie(start, jpeg, faults, head, length):
 
 
 @pytest.mark.parametrize("server_s", [float("nan"), 10**400])
-def test_a_report_of_nonsense_is_tamed(server, client, jpeg, server_s):
+def test_a_report_of_nonsense_is_tamed(server, client, jpeg, server_s, link_of):
     server.report.update(
         server_s=server_s, queue_max_s=-5, variant=["x"],
         predictions=[5, {"index": "1"}, {"index": 1, "score": float("inf")}, {"index": 1, "score": 10**400},
@@ -242,7 +244,7 @@ def test_a_report_of_nonsense_is_tamed(server, client, jpeg, server_s):
     answer = client.classify(jpeg)
     assert [(one.index, one.label, one.score) for one in answer.predictions] == [(3, "", 0.5)]
     assert answer.measured.server_s == 0
-    assert client._memory.link.model_.linear_.seen_ == 0
+    assert link_of(client).linear_.seen_ == 0
 
 
 TORCHSERVE_404 = b'{"code": 404, "type": "ResourceNotFoundException", "message": "Requested resource is not found"}'

@@ -130,8 +130,8 @@ def test_what_a_stranger_learned_is_saved(start, jpeg, tmp_path):
     server = start()
     for expected in (0, 3):
         with Client(server.url, providers=[Stranger()], store=tmp_path / "s.sqlite") as client:
-            models = client._decider._by_name["stranger"][1]
-            assert models.get("s", lambda: OnlineLinear((0.0,), nonnegative=True)).seen_ == expected
+            model = client._memory.model("", "stranger/s", lambda: OnlineLinear((0.0,), nonnegative=True))
+            assert model.seen_ == expected
             for _ in range(3):
                 client.classify(jpeg)
 

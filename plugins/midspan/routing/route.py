@@ -23,11 +23,19 @@ class Part:
         seconds: predicted.
         sd_s: standard deviation of the error that is to be expected, or None where nobody knows.
 
+    Raises InvalidValueError for seconds that are negative, infinite or not a number.
+
     """
 
     name: str
     seconds: float
     sd_s: float | None = None
+
+    def __post_init__(self) -> None:
+        if not (0 <= self.seconds < _INFINITY and (self.sd_s is None or 0 <= self.sd_s < _INFINITY)):
+            raise InvalidValueError(
+                f"part {self.name!r}: seconds must be finite and at least 0, got {self.seconds} and sd_s={self.sd_s}"
+            )
 
 
 @dataclass(frozen=True, slots=True)
