@@ -112,7 +112,7 @@ def test_200_ms_of_server_do_not_reach_the_link_model(start, jpeg, link_of):
             answer = client.classify(jpeg)
         link = link_of(client)
     assert answer.measured.server_s >= 0.2
-    assert link.linear_.seen_ >= 4  # one that is thought wild may be passed over
+    assert link.model_.linear_.seen_ >= 4  # one that is thought wild may be passed over
     assert link.predict_one((len(jpeg), time.perf_counter())) < 0.1
     assert answer.route.server_s > 0.15
 
@@ -135,9 +135,9 @@ def test_the_first_exchange_of_a_connection_teaches_no_link(start, jpeg, link_of
         client.catalog()
         client._wire._transport._idle.pop().close()
         client.classify(jpeg)
-        assert link_of(client).linear_.seen_ == 0
+        assert link_of(client).model_.linear_.seen_ == 0
         client.classify(jpeg)
-        assert link_of(client).linear_.seen_ == 1
+        assert link_of(client).model_.linear_.seen_ == 1
 
 
 def test_many_threads_share_a_client(start, kind, jpeg, tmp_path):
@@ -171,11 +171,11 @@ def test_each_network_has_its_own_link(start, jpeg, link_of):
     with Client(server.url, providers=both(), network="wifi") as client:
         for _ in range(3):
             client.classify(jpeg)
-        learned = link_of(client).linear_.seen_
+        learned = link_of(client).model_.linear_.seen_
         client.network = "lte"
-        assert link_of(client).linear_.seen_ == 0
+        assert link_of(client).model_.linear_.seen_ == 0
         client.network = "wifi"
-        assert link_of(client).linear_.seen_ == learned > 0
+        assert link_of(client).model_.linear_.seen_ == learned > 0
 
 
 def test_closing_twice_and_using_a_closed_client(start, jpeg):

@@ -244,7 +244,7 @@ def test_a_report_of_nonsense_is_tamed(server, client, jpeg, server_s, link_of):
     answer = client.classify(jpeg)
     assert [(one.index, one.label, one.score) for one in answer.predictions] == [(3, "", 0.5)]
     assert answer.measured.server_s == 0
-    assert link_of(client).linear_.seen_ == 0
+    assert link_of(client).model_.linear_.seen_ == 0
 
 
 TORCHSERVE_404 = b'{"code": 404, "type": "ResourceNotFoundException", "message": "Requested resource is not found"}'

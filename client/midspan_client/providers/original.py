@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from midspan.routing.route import Route
+from midspan.routing.route import Part, Route
 from midspan_client.answer import ServerAnswer
 from midspan_client.catalog import Catalog
 from midspan_client.photo import Photo
 from midspan_client.provider import Candidate, Context, Outcome, Session
-from midspan_client.providers.costs import server_model
+from midspan_client.providers.costs import learn_server, server_parts
 
 __all__ = ["OriginalProvider"]
 
@@ -31,15 +31,18 @@ class OriginalProvider:
         """The link's time for these bytes, and the server's for these pixels."""
         variant, photo = candidate.variant, context.photo
         bytes_up = len(photo.data)
+        link = Part("link", context.link.transfer_s(bytes_up), context.link.sd_s(bytes_up))
+        server = server_parts(context.models, variant, photo.megabytes, photo.megapixels, context.at_s)
         return Route(
             name=self.name,
             provider=self.name,
             variant=variant.name,
             bytes_up=bytes_up,
             device_s=0.0,
-            send_s=context.link.transfer_s(bytes_up),
-            server_s=server_model(context.models, variant).predict_one((1.0, photo.megapixels)),
+            send_s=link.seconds,
+            server_s=server[0].seconds + server[1].seconds,
             accuracy=variant.accuracy,
+            parts=(link, *server),
             plan={"variant": variant},
         )
 
@@ -49,7 +52,4 @@ class OriginalProvider:
 
     def learn(self, route: Route, outcome: Outcome) -> None:
         """The server's time alone: nothing happens on the device, and the client teaches the link."""
-        if outcome.server_s is not None:
-            server_model(outcome.models, route.plan["variant"]).learn_one(
-                (1.0, outcome.photo.megapixels), outcome.server_s
-            )
+        learn_server(outcome, route.plan["variant"], outcome.photo.megabytes, outcome.photo.megapixels)

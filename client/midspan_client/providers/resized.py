@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from midspan.estimate.best import BestOf
 from midspan.estimate.linear import OnlineLinear
-from midspan.estimate.robust import RobustSeconds
-from midspan.routing.route import Route
+from midspan.routing.route import Part, Route
 from midspan.wire import PARAMETER_PREPROCESSED
 from midspan_client.answer import ServerAnswer
 from midspan_client.catalog import Catalog, VariantInfo
 from midspan_client.engine import Engine, default_engine
 from midspan_client.photo import Photo
 from midspan_client.provider import Candidate, Context, Models, Outcome, Session
-from midspan_client.providers.costs import server_model
+from midspan_client.providers.costs import learn_server, server_parts
 from midspan_client.providers.encodings import Encoding, encodings
 
 __all__ = ["ResizedProvider"]
@@ -25,6 +25,12 @@ OVERSAMPLING = 2
 MAX_MEGAPIXELS = 100.0
 BYTES_PER_PIXEL = 0.3
 """Prior of a photo's JPEG at quality 90."""
+SIZE_PRIOR = (0.16, 0.25)
+"""Bytes sent for each pixel: once, and for each byte per pixel of the photo. 800 photos of the web at quality 90."""
+SIZE_PRIOR_WEIGHT = (20.0, 20.0)
+"""About two photos' worth."""
+MAX_DENSITY = 2.0
+"""Bytes per pixel; more is no JPEG, and says nothing of the detail."""
 
 
 class ResizedProvider:
@@ -44,33 +50,42 @@ class ResizedProvider:
         """One candidate for each variant whose geometry is known and can be made here, and each JPEG quality.
 
         None where the server does not read `preprocessed`, nor for transparent, animated, CMYK or 16-bit pictures:
-        there the server's own rules decide.
+        there the server's own rules decide. And none where PieSlicer's two checks (section 5.2) say at once that it
+        cannot pay: a photo of no more bytes than would be sent, or one that would be enlarged.
         """
         readable = catalog.parameters is None or PARAMETER_PREPROCESSED in catalog.parameters
-        if self._engine is None or not readable or not photo.header.simple or photo.megapixels > MAX_MEGAPIXELS:
+        header, photo_bytes = photo.header, len(photo.data)
+        if self._engine is None or not readable or not header.simple or photo.megapixels > MAX_MEGAPIXELS:
             return []
+        shorter_px = min(header.width_px, header.height_px)
         return [
             Candidate(self.name, variant, codec=f"jpeg{encoding.quality}", plan={"encoding": encoding})
             for variant in catalog.variants
-            if variant.side_px and variant.interpolation in ("", INTERPOLATION)
+            if 0 < variant.side_px < shorter_px and variant.interpolation in ("", INTERPOLATION)
             for encoding in encodings(variant)
+            if photo_bytes > (encoding.bytes_mean or BYTES_PER_PIXEL * variant.side_px**2)
         ]
 
     def predict(self, candidate: Candidate, context: Context) -> Route:
-        """Device time over size and pixels, bytes from what this variant's pictures had lately."""
-        variant, photo = candidate.variant, context.photo
+        """Device time and sent size by the photo's features; the link's and the server's time by the sent size."""
+        variant, photo, models = candidate.variant, context.photo, context.models
         encoding: Encoding = candidate.plan["encoding"]
-        bytes_up = round(_size_model(context.models, variant, encoding).predict_one((1.0,)))
+        area_px = variant.side_px**2
+        bytes_up = max(round(_size_model(models, variant, encoding).predict_one(_density(photo)) * area_px), 1)
+        device = Part("device", *_device_model(models).forecast_one(_features(photo), context.at_s))
+        link = Part("link", context.link.transfer_s(bytes_up), context.link.sd_s(bytes_up))
+        server = server_parts(models, variant, bytes_up / 1e6, area_px / 1e6, context.at_s)
         return Route(
             name=self.name,
             provider=self.name,
             variant=variant.name,
-            bytes_up=max(bytes_up, 0),
-            device_s=_device_model(context.models).predict_one((1.0, photo.megabytes, photo.megapixels)),
-            send_s=context.link.transfer_s(max(bytes_up, 0)),
-            server_s=server_model(context.models, variant).predict_one((1.0, variant.side_px**2 / 1e6)),
+            bytes_up=bytes_up,
+            device_s=device.seconds,
+            send_s=link.seconds,
+            server_s=server[0].seconds + server[1].seconds,
             accuracy=encoding.accuracy,
             codec=candidate.codec,
+            parts=(device, link, *server),
             plan={"variant": variant, "encoding": encoding},
         )
 
@@ -86,23 +101,46 @@ class ResizedProvider:
         return session.infer(payload, "image/jpeg", {PARAMETER_PREPROCESSED: True})
 
     def learn(self, route: Route, outcome: Outcome) -> None:
-        """All three: device time, bytes, server time."""
+        """All three: device time, sent size, server time."""
         variant: VariantInfo = route.plan["variant"]
         encoding: Encoding = route.plan["encoding"]
-        photo, models = outcome.photo, outcome.models
-        _device_model(models).learn_one((1.0, photo.megabytes, photo.megapixels), outcome.device_s)
-        _size_model(models, variant, encoding).learn_one((1.0,), outcome.bytes_up)
-        if outcome.server_s is not None:
-            server_model(models, variant).learn_one((1.0, variant.side_px**2 / 1e6), outcome.server_s)
+        photo, models, area_px = outcome.photo, outcome.models, variant.side_px**2
+        if outcome.device_s > 0:
+            _device_model(models).learn_one(_features(photo), outcome.device_s, outcome.at_s)
+        size, density = _size_model(models, variant, encoding), _density(photo)
+        # By relative errors: a small picture's size matters as much as a large one's.
+        size.learn_one(density, outcome.bytes_up / area_px, 1 / max(size.predict_one(density), 0.02) ** 2)
+        learn_server(outcome, variant, outcome.bytes_up / 1e6, area_px / 1e6)
 
 
-def _device_model(models: Models) -> RobustSeconds:
-    """Over (1, megabytes, megapixels). The prior is a fast phone's: optimistic, so that the route is tried."""
-    return models.get("device", lambda: RobustSeconds((0.001, 0.001, 0.0005), (0.01, 0.01, 0.002), typical_s=0.03))
+def _features(photo: Photo) -> tuple[float, ...]:
+    """1, and PieSlicer's features (section 4.1): file size, resolution, width, height; in 10^6 and 10^3."""
+    header = photo.header
+    return 1.0, photo.megabytes, photo.megapixels, header.width_px / 1e3, header.height_px / 1e3
+
+
+def _density(photo: Photo) -> tuple[float, float]:
+    """1, and bytes per pixel: what is rich in detail stays so when it is small."""
+    return 1.0, min(photo.megabytes / max(photo.megapixels, 1e-6), MAX_DENSITY)
+
+
+def _device_model(models: Models) -> BestOf:
+    """Over `_features`: bytes alone, or all of them. The prior is a fast phone's, so that the route is tried."""
+
+    def make() -> BestOf:
+        prior = (0.001, 0.0005, 0.0005, 0.0, 0.0)
+        return BestOf(prior, (0.01, 0.01, 0.002, 0.01, 0.01), ((0, 1), (0, 1, 2, 3, 4)), typical_s=0.03)
+
+    return models.get("device", make)
 
 
 def _size_model(models: Models, variant: VariantInfo, encoding: Encoding) -> OnlineLinear:
-    """A running mean, which starts at what was measured, if anything was."""
-    prior = encoding.bytes_mean or BYTES_PER_PIXEL * variant.side_px**2
-    name = f"bytes/{variant.name}/{encoding.quality}"
-    return models.get(name, lambda: OnlineLinear((prior,), 0.5, forgetting=0.9))
+    """Bytes sent for each pixel, over `_density`; starts at what was measured, if anything was."""
+
+    def make() -> OnlineLinear:
+        once, per_density = SIZE_PRIOR
+        if encoding.bytes_mean:
+            once, per_density = encoding.bytes_mean / variant.side_px**2, 0.0
+        return OnlineLinear((once, per_density), SIZE_PRIOR_WEIGHT, forgetting=0.99, nonnegative=True, noise=0.04)
+
+    return models.get(f"bytes/{variant.name}/{encoding.quality}", make)

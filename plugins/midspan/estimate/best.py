@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from midspan.errors import InvalidValueError
+from midspan.estimate.check import duration, table
 from midspan.estimate.robust import FLOOR_S, PRIOR_SPREAD, RobustSeconds
 
 __all__ = ["BestOf"]
@@ -41,7 +42,7 @@ class BestOf:
         subsets: Sequence[Sequence[int]],
         *,
         typical_s: float = 0.05,
-        forgetting: float = 0.98,
+        forgetting: float = 0.99,
     ) -> None:
         self.subsets = _subsets(subsets)
         self.models_ = [
@@ -56,20 +57,24 @@ class BestOf:
         self.errors_ = [PRIOR_SPREAD] * len(self.subsets)
         self.best_ = 0
 
-    def predict_one(self, features: Sequence[float]) -> float:
-        """Predicted seconds."""
-        return self.models_[self.best_].predict_one([features[i] for i in self.subsets[self.best_]])
+    def predict_one(self, features: Sequence[float], at_s: float = 0.0) -> float:
+        """Predicted seconds at the time `at_s`."""
+        return self.models_[self.best_].predict_one([features[i] for i in self.subsets[self.best_]], at_s)
 
-    def sd_one(self, features: Sequence[float]) -> float:
+    def sd_one(self, features: Sequence[float], at_s: float = 0.0) -> float:
         """Standard deviation of the error to expect, in seconds."""
-        return self.models_[self.best_].sd_one([features[i] for i in self.subsets[self.best_]])
+        return self.forecast_one(features, at_s)[1]
 
-    def learn_one(self, features: Sequence[float], seconds: float) -> BestOf:
-        """Take in one measured duration. Raises InvalidValueError if it is negative or not finite."""
+    def forecast_one(self, features: Sequence[float], at_s: float = 0.0) -> tuple[float, float]:
+        """Both: predicted seconds, and the standard deviation of the error to expect."""
+        return self.models_[self.best_].forecast_one([features[i] for i in self.subsets[self.best_]], at_s)
+
+    def learn_one(self, features: Sequence[float], seconds: float, at_s: float = 0.0) -> BestOf:
+        """Take in one duration, measured at the time `at_s`. Raises InvalidValueError for absurd numbers."""
         for i, (model, subset) in enumerate(zip(self.models_, self.subsets, strict=True)):
             chosen = [features[j] for j in subset]
-            predicted = max(model.predict_one(chosen), FLOOR_S)
-            model.learn_one(chosen, seconds)
+            predicted = max(model.predict_one(chosen, at_s), FLOOR_S)
+            model.learn_one(chosen, seconds, at_s)
             error = min(abs(math.log(max(seconds, FLOOR_S) / predicted)), 1.0)
             self.errors_[i] += RATE * (error - self.errors_[i])
         least = min(range(len(self.errors_)), key=self.errors_.__getitem__)
@@ -96,8 +101,7 @@ class BestOf:
     @classmethod
     def from_dict(cls, state: Mapping[str, Any]) -> BestOf:
         """Read what `to_dict` wrote. Raises InvalidValueError."""
-        if not isinstance(state, Mapping):
-            raise InvalidValueError(f"a saved model must be a table, got {type(state).__name__}")
+        state = table(state, "model")
         model = cls.__new__(cls)
         model.subsets = _subsets(state.get("subsets"))
         size = len(model.subsets)

@@ -60,34 +60,38 @@ class Drift:
     Time that runs backwards counts as standing still.
     """
 
-    __slots__ = ("at_", "errors_", "sums_", "weights_")
+    __slots__ = ("at_", "errors_", "shares_", "sums_", "weights_")
 
     def __init__(self) -> None:
         self.weights_ = [0.0] * len(EXPERTS)
         self.sums_ = [0.0] * len(EXPERTS)
         self.errors_ = [PRIOR_ERROR] * (len(EXPERTS) + 1)
+        self.shares_ = _shares(self.errors_)
         self.at_ = -math.inf
 
     def level(self, at_s: float) -> Level:
         """What to expect at `at_s`, seconds on the clock of `learn_one`."""
-        opinions = self._opinions(at_s)
+        opinions, _ = self._opinions(at_s)
         return Level(self._mixed(opinions), opinions[-2])
 
-    def learn_one(self, at_s: float, deviation: float) -> Drift:
-        """Take in one measured deviation."""
+    def learn_one(self, at_s: float, deviation: float) -> Level:
+        """Take in one measured deviation. Returns what was expected of it."""
         deviation = min(max(deviation, -LIMIT), LIMIT)
-        for i, opinion in enumerate(self._opinions(at_s)):
-            self.errors_[i] += RATE * (abs(opinion - deviation) - self.errors_[i])
-        passed_s = max(at_s - self.at_, 0.0)
-        for i, (keep, lasts_s, _) in enumerate(EXPERTS):
-            kept = keep * math.exp(-passed_s / lasts_s)
-            self.weights_[i] = self.weights_[i] * kept + 1
-            self.sums_[i] = self.sums_[i] * kept + deviation
+        opinions, kept = self._opinions(at_s)
+        expected = Level(self._mixed(opinions), opinions[-2])
+        errors = self.errors_
+        for i, opinion in enumerate(opinions):
+            errors[i] += RATE * (abs(opinion - deviation) - errors[i])
+        for i, expert in enumerate(EXPERTS):
+            keep = expert.keep * kept[i]
+            self.weights_[i] = self.weights_[i] * keep + 1
+            self.sums_[i] = self.sums_[i] * keep + deviation
         self.at_ = at_s
-        return self
+        self.shares_ = _shares(errors)
+        return expected
 
     def to_dict(self) -> dict[str, Any]:
-        """How good each expert is, as JSON. The deviations themselves are not saved: clocks differ between processes."""
+        """How good each expert is, as JSON, but no deviation: clocks differ between processes."""
         return {"errors": list(self.errors_)}
 
     @classmethod
@@ -97,25 +101,32 @@ class Drift:
         errors = state.get("errors") if isinstance(state, Mapping) else None
         if not isinstance(errors, list) or len(errors) != len(drift.errors_):
             raise InvalidValueError(f"a drift must have {len(drift.errors_)} errors")
-        if not all(type(error) in (int, float) and 0 <= error <= 2 * LIMIT for error in errors):
+        if not all(isinstance(error, int | float) and 0 <= error <= 2 * LIMIT for error in errors):
             raise InvalidValueError(f"errors must be numbers between 0 and {2 * LIMIT:g}")
         drift.errors_ = [float(error) for error in errors]
+        drift.shares_ = _shares(drift.errors_)
         return drift
 
-    def _opinions(self, at_s: float) -> list[float]:
+    def _opinions(self, at_s: float) -> tuple[list[float], list[float]]:
+        """Each expert's, and what each has kept of its weight since the last measurement."""
         passed_s = max(at_s - self.at_, 0.0)
-        opinions = []
-        for i, (_, lasts_s, doubt) in enumerate(EXPERTS):
-            kept = math.exp(-passed_s / lasts_s)
-            opinions.append(self.sums_[i] * kept / (self.weights_[i] * kept + doubt))
+        kept = [math.exp(-passed_s / expert.lasts_s) for expert in EXPERTS]
+        opinions = [
+            total * left / (weight * left + expert.doubt)
+            for total, weight, left, expert in zip(self.sums_, self.weights_, kept, EXPERTS, strict=True)
+        ]
         opinions.append(0.0)
-        return opinions
+        return opinions, kept
 
     def _mixed(self, opinions: Sequence[float]) -> float:
-        least = max(min(self.errors_), 1e-3)
-        total = mixed = 0.0
-        for opinion, error in zip(opinions, self.errors_, strict=True):
-            weight = math.exp(-SHARPNESS * (error / least - 1))
-            total += weight
-            mixed += weight * opinion
-        return mixed / total
+        mixed = 0.0
+        for share, opinion in zip(self.shares_, opinions, strict=True):
+            mixed += share * opinion
+        return mixed
+
+
+def _shares(errors: Sequence[float]) -> list[float]:
+    least = max(min(errors), 1e-3)
+    weights = [math.exp(SHARPNESS * (1 - error / least)) for error in errors]
+    total = sum(weights)
+    return [weight / total for weight in weights]

@@ -7,14 +7,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from midspan.errors import InvalidValueError
+from midspan.estimate.check import LIMIT, numbers, table, whole
 
 __all__ = ["OnlineLinear"]
 
 MAX_FEATURES = 16
 NOISE_RATE = 0.03
 """Weight of the last error in the noise: it remembers about the last 30."""
-LIMIT = 1e15
-"""No saved number may be larger: beyond it, products of two overflow into infinities."""
 
 
 class OnlineLinear:
@@ -36,7 +35,17 @@ class OnlineLinear:
 
     """
 
-    __slots__ = ("covariance_", "forgetting", "noise", "noise_", "nonnegative", "prior_mean", "prior_weight", "seen_", "weights_")
+    __slots__ = (
+        "covariance_",
+        "forgetting",
+        "noise",
+        "noise_",
+        "nonnegative",
+        "prior_mean",
+        "prior_weight",
+        "seen_",
+        "weights_",
+    )
 
     def __init__(
         self,
@@ -51,13 +60,13 @@ class OnlineLinear:
         if not 1 <= size <= MAX_FEATURES:
             raise InvalidValueError(f"prior_mean must have 1 to {MAX_FEATURES} numbers, got {size}")
         weights = [prior_weight] * size if isinstance(prior_weight, int | float) else list(prior_weight)
-        self.prior_mean = _numbers(list(prior_mean), size, "prior_mean", minimum=0.0 if nonnegative else -LIMIT)
-        self.prior_weight = _numbers(weights, size, "prior_weight", minimum=1 / LIMIT)
-        self.forgetting = _numbers([forgetting], 1, "forgetting", minimum=0.5)[0]
+        self.prior_mean = numbers(list(prior_mean), size, "prior_mean", minimum=0.0 if nonnegative else -LIMIT)
+        self.prior_weight = numbers(weights, size, "prior_weight", minimum=1 / LIMIT)
+        self.forgetting = numbers([forgetting], 1, "forgetting", minimum=0.5)[0]
         if self.forgetting > 1:
             raise InvalidValueError(f"forgetting must be at most 1, got {forgetting}")
         self.nonnegative = nonnegative
-        self.noise = self.noise_ = _numbers([noise], 1, "noise", minimum=0.0)[0]
+        self.noise = self.noise_ = numbers([noise], 1, "noise", minimum=0.0)[0]
         self.weights_ = list(self.prior_mean)
         self.covariance_ = self._prior_covariance()
         self.seen_ = 0
@@ -70,12 +79,16 @@ class OnlineLinear:
         """Standard deviation of the error to expect for a measurement of that weight: its noise and our ignorance."""
         return math.sqrt(self.noise_ * (1 / weight + max(self._spread(features), 0.0)))
 
+    def mean_sd_one(self, features: Sequence[float]) -> float:
+        """Standard deviation of the prediction itself: our ignorance without the noise of one measurement."""
+        return math.sqrt(self.noise_ * max(self._spread(features), 0.0))
+
     def learn_one(self, features: Sequence[float], target: float, weight: float = 1.0) -> OnlineLinear:
         """Take in one measurement; `weight` is how many ordinary ones it is worth. Raises InvalidValueError."""
         size = len(self.weights_)
-        x = _numbers(features, size, "features")
-        y = _numbers([target], 1, "target")[0]
-        scale = _numbers([weight], 1, "weight", minimum=1e-9)[0]
+        x = numbers(features, size, "features")
+        y = numbers([target], 1, "target")[0]
+        scale = numbers([weight], 1, "weight", minimum=1e-9)[0]
         px = [_dot(row, x) for row in self.covariance_]
         if _dot(px, x) < 0:  # rounding, or a saved state that was no covariance: xᵀ P x cannot be negative
             self.doubt()
@@ -83,7 +96,9 @@ class OnlineLinear:
         denominator = self.forgetting / scale + _dot(px, x)
         error = y - self.predict_one(x)
         follow = max(NOISE_RATE, 1 / (self.seen_ + 2))
-        self.noise_ += follow * (min(error * error / (denominator + (1 - self.forgetting) / scale), LIMIT) - self.noise_)
+        self.noise_ += follow * (
+            min(error * error / (denominator + (1 - self.forgetting) / scale), LIMIT) - self.noise_
+        )
         for i in range(size):
             self.weights_[i] += px[i] / denominator * error
         self._shrink(px, denominator)
@@ -123,28 +138,24 @@ class OnlineLinear:
     @classmethod
     def from_dict(cls, state: Mapping[str, Any]) -> OnlineLinear:
         """Read what `to_dict` wrote. Raises InvalidValueError for anything damaged, infinite or too large."""
-        if not isinstance(state, Mapping):
-            raise InvalidValueError(f"a saved model must be a table, got {type(state).__name__}")
+        state = table(state, "model")
         mean, weight, nonnegative = state.get("prior_mean"), state.get("prior_weight"), state.get("nonnegative")
         if not isinstance(mean, list) or not isinstance(weight, list) or not isinstance(nonnegative, bool):
             raise InvalidValueError("a saved model lacks its prior_mean, prior_weight or nonnegative")
         forgetting, noise = state.get("forgetting", math.nan), state.get("prior_noise", math.nan)
         model = cls(mean, weight, forgetting=forgetting, nonnegative=nonnegative, noise=noise)
-        model.noise_ = _numbers([state.get("noise")], 1, "noise", minimum=0.0)[0]
+        model.noise_ = numbers([state.get("noise")], 1, "noise", minimum=0.0)[0]
         size = len(mean)
         rows = state.get("covariance")
         if not isinstance(rows, list) or len(rows) != size:
             raise InvalidValueError(f"covariance must have {size} rows")
-        model.weights_ = _numbers(state.get("weights"), size, "weights", minimum=0.0 if nonnegative else -LIMIT)
-        model.covariance_ = [_numbers(row, size, "a row of covariance") for row in rows]
+        model.weights_ = numbers(state.get("weights"), size, "weights", minimum=0.0 if nonnegative else -LIMIT)
+        model.covariance_ = [numbers(row, size, "a row of covariance") for row in rows]
         if any(model.covariance_[i][j] != model.covariance_[j][i] for i in range(size) for j in range(size)):
             raise InvalidValueError("covariance must be symmetric")
         if any(model.covariance_[i][i] < 0 for i in range(size)):
             raise InvalidValueError("covariance must not have a negative diagonal")
-        seen = state.get("seen")
-        if not isinstance(seen, int) or isinstance(seen, bool) or not 0 <= seen < 2**53:
-            raise InvalidValueError(f"seen must be a whole number of at least 0, got {seen!r}")
-        model.seen_ = seen
+        model.seen_ = whole(state.get("seen"), "seen")
         return model
 
     def _spread(self, features: Sequence[float]) -> float:
@@ -183,13 +194,3 @@ def _dot(a: Sequence[float], b: Sequence[float]) -> float:
     for x, y in zip(a, b, strict=True):
         total += x * y
     return total
-
-
-def _numbers(values: Any, size: int, name: str, *, minimum: float = -LIMIT) -> list[float]:
-    if not isinstance(values, list | tuple) or len(values) != size:
-        raise InvalidValueError(f"{name} must have {size} numbers")
-    for value in values:
-        # A NaN fails the comparison too.
-        if isinstance(value, bool) or not isinstance(value, int | float) or not minimum <= value <= LIMIT:
-            raise InvalidValueError(f"{name} must hold numbers between {minimum:g} and {LIMIT:g}, got {value!r}")
-    return [float(value) for value in values]

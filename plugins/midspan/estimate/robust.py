@@ -1,39 +1,64 @@
-"""A linear model of seconds that shrugs off one wild measurement and follows two."""
+"""A linear model of seconds that tells the moment from the usual."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from midspan.errors import InvalidValueError
+from midspan.estimate.drift import Drift
+from midspan.estimate.check import duration, table
 from midspan.estimate.linear import OnlineLinear
 
 __all__ = ["RobustSeconds"]
 
 SETTLED = 4
-"""Measurements before one can be called wild."""
+"""Measurements before a deviation can be told from the usual."""
 GATE = 3.0
-"""A measurement is wild if it misses by more than this many usual misses."""
+"""A surprise beyond this many usual ones moves the usual no further: the drift follows it, if it lasts."""
 LEAST_SPREAD = 0.05
-"""The usual miss never counts as less than 5% of the prediction, or exact measurements would make any other wild."""
+"""The usual surprise never counts as less than 5%, or exact measurements would make any other wild."""
 PRIOR_SPREAD = 0.3
-"""The usual relative miss to believe before anything was measured."""
+"""The usual surprise to believe before anything was measured."""
+LASTING = 0.5
+"""Share of a lasting deviation that is taken for the new usual."""
+RATE = 0.05
+"""Weight of the last surprise: about the last 20 count."""
 FLOOR_S = 1e-4
 """Durations below this are noise: a relative error of them says nothing."""
 CEILING_S = 1e4
 """Longer ones weigh no less than this, so that no weight vanishes."""
+MAX_S = 1e6
 
 
 class RobustSeconds:
-    """seconds = w·x with w >= 0, learned from relative errors.
+    """seconds = (w·x) * exp(deviation) with w >= 0, learned from relative errors.
 
-    Noise of durations grows with them, so a measurement weighs 1 / predicted². One that misses by more than `GATE`
-    usual misses is passed over; a second one that misses on the same side means that the world changed: the model then
-    doubts all it knows and follows at once. For nonnegative features predictions are never negative and never fall as
-    a feature grows. Arguments as in `OnlineLinear`, the prior's weight in measurements of `typical_s` seconds.
+    ::
+
+        measured / usual ──► Drift: the deviation to expect now, from the last seconds to hour
+              │                 │
+              └── without it ◄──┘
+                     │
+                     ▼
+        OnlineLinear: the usual, w·x
+
+    Noise of durations grows with them, so a measurement weighs 1 / predicted². The usual learns from measurements that
+    the expected deviation was taken out of, so that a bad minute does not spoil it (Cochrane and Orcutt, 1949, for
+    errors that are correlated in time). What deviated is believed the less the longer ago it was measured: a phone
+    that was hot gets another chance. For nonnegative features predictions are never negative and never fall as a
+    feature grows.
+
+    Args:
+        prior_mean: as in `OnlineLinear`.
+        prior_weight: in measurements of `typical_s` seconds.
+        typical_s: a usual duration.
+        forgetting: as in `OnlineLinear`, of the usual.
+
     """
 
-    __slots__ = ("linear_", "side_", "spread_")
+    __slots__ = ("drift_", "linear_", "spread_")
 
     def __init__(
         self,
@@ -41,91 +66,94 @@ class RobustSeconds:
         prior_weight: float | Sequence[float],
         *,
         typical_s: float = 0.05,
-        forgetting: float = 0.95,
+        forgetting: float = 0.99,
     ) -> None:
         weights = [prior_weight] * len(prior_mean) if isinstance(prior_weight, int | float) else prior_weight
         scaled = [weight / (typical_s * typical_s) for weight in weights]
         noise = PRIOR_SPREAD * PRIOR_SPREAD
         self.linear_ = OnlineLinear(prior_mean, scaled, forgetting=forgetting, nonnegative=True, noise=noise)
+        self.drift_ = Drift()
         self.spread_ = PRIOR_SPREAD
-        self.side_ = 0
 
-    def predict_one(self, features: Sequence[float]) -> float:
-        """Predicted seconds."""
-        return self.linear_.predict_one(features)
+    def factor(self, at_s: float) -> float:
+        """How many times the usual is to be expected at `at_s`, seconds on the clock of `learn_one`."""
+        return math.exp(self.drift_.level(at_s).now)
 
-    def sd_one(self, features: Sequence[float]) -> float:
+    def predict_one(self, features: Sequence[float], at_s: float = 0.0) -> float:
+        """Predicted seconds at the time `at_s`; without times, deviations are forgotten by count alone."""
+        return self.linear_.predict_one(features) * self.factor(at_s)
+
+    def sd_one(self, features: Sequence[float], at_s: float = 0.0) -> float:
         """Standard deviation of the error to expect, in seconds."""
-        typical_s = min(max(self.linear_.predict_one(features), FLOOR_S), CEILING_S)
-        return self.linear_.sd_one(features, 1 / (typical_s * typical_s))
+        return self.forecast_one(features, at_s)[1]
 
-    def learn_one(self, features: Sequence[float], seconds: float) -> RobustSeconds:
-        """Take in one measured duration. Raises InvalidValueError if it is negative or not finite."""
-        if not 0 <= seconds < 1e6:
-            raise InvalidValueError(f"seconds must be between 0 and 1e6, got {seconds!r}")
-        predicted = self.linear_.predict_one(features)
-        # Relative to the larger of both: too long and too short by the same factor miss by the same amount.
-        scale = max(predicted, seconds, FLOOR_S)
-        miss = (seconds - predicted) / scale
-        side = (miss > 0) - (miss < 0)
-        settled = self.linear_.seen_ >= SETTLED
-        wild = settled and abs(miss) > GATE * max(self.spread_, LEAST_SPREAD)
-        if wild and side != self.side_:
-            self.side_ = side
+    def forecast_one(self, features: Sequence[float], at_s: float = 0.0) -> tuple[float, float]:
+        """Both: predicted seconds, and the standard deviation of the error to expect."""
+        factor = self.factor(at_s)
+        usual_s = self.linear_.predict_one(features)
+        # Normal errors are 1.25 times as large in the root of the mean square as in the mean.
+        noise_s = 1.25 * self.spread_ * max(usual_s, FLOOR_S)
+        return usual_s * factor, math.hypot(noise_s, self.linear_.mean_sd_one(features)) * factor
+
+    def learn_one(self, features: Sequence[float], seconds: float, at_s: float = 0.0) -> RobustSeconds:
+        """Take in one duration, measured at the time `at_s`. Raises InvalidValueError for absurd numbers."""
+        if not 0 <= seconds < MAX_S:
+            raise InvalidValueError(f"seconds must be between 0 and {MAX_S:g}, got {seconds!r}")
+        if not -math.inf < at_s < math.inf:
+            raise InvalidValueError(f"at_s must be finite, got {at_s!r}")
+        linear, measured_s = self.linear_, min(max(seconds, FLOOR_S), CEILING_S)
+        if linear.seen_ < SETTLED:
+            # Weighing by the measured favours the short ones, but it is all there is while predictions mean nothing.
+            linear.learn_one(features, seconds, 1 / (measured_s * measured_s))
             return self
-        if wild:
-            self.linear_.doubt()
-        self.side_ = 0
-        self.spread_ += 0.3 * (min(abs(miss), 1.0) - self.spread_)
-        # Weighing by the measured seconds would favour the short ones and so predict too low, but it is all there is
-        # while the prediction is not to be trusted.
-        typical_s = min(max(predicted if settled and not wild else seconds, FLOOR_S), CEILING_S)
-        self.linear_.learn_one(features, seconds, 1 / (typical_s * typical_s))
+        usual_s = min(max(linear.predict_one(features), FLOOR_S), CEILING_S)
+        deviation = math.log(measured_s / usual_s)
+        gate = GATE * max(self.spread_, LEAST_SPREAD)
+        level = self.drift_.level(at_s)
+        surprise = deviation - level.now
+        taken = min(max(surprise, -gate), gate) + LASTING * level.lasting
+        linear.learn_one(features, usual_s * math.exp(taken), 1 / (usual_s * usual_s))
+        self.drift_.learn_one(at_s, deviation)
+        self.spread_ += RATE * (min(abs(surprise), 1.0) - self.spread_)
         return self
 
     def rebase(self, prior_mean: Sequence[float]) -> RobustSeconds:
-        """Somebody who has measured more has a new prior: what was learned is kept as the difference to it.
+        """Believe another prior, as if it had been there from the start: where nothing was measured it decides.
 
-        Raises InvalidValueError.
+        The posterior mean of w moves by P diag(prior_weight) (new - old). Raises InvalidValueError.
         """
-        fresh = OnlineLinear(
-            prior_mean,
-            self.linear_.prior_weight,
-            forgetting=self.linear_.forgetting,
-            nonnegative=True,
-            noise=self.linear_.noise,
-        )
-        if len(fresh.weights_) != len(self.linear_.weights_):
-            raise InvalidValueError(f"prior_mean must have {len(self.linear_.weights_)} numbers, got {len(prior_mean)}")
-        moved = zip(self.linear_.weights_, self.linear_.prior_mean, fresh.prior_mean, strict=True)
-        fresh.weights_ = [max(weight + new - old, 0.0) for weight, old, new in moved]
-        fresh.covariance_, fresh.noise_, fresh.seen_ = self.linear_.covariance_, self.linear_.noise_, self.linear_.seen_
+        old = self.linear_
+        fresh = OnlineLinear(prior_mean, old.prior_weight, forgetting=old.forgetting, nonnegative=True, noise=old.noise)
+        pull = [
+            weight * (new - before)
+            for weight, new, before in zip(old.prior_weight, fresh.prior_mean, old.prior_mean, strict=True)
+        ]
+        moved = [sum(p * q for p, q in zip(row, pull, strict=True)) for row in old.covariance_]
+        fresh.weights_ = [max(weight + step, 0.0) for weight, step in zip(old.weights_, moved, strict=True)]
+        fresh.covariance_, fresh.noise_, fresh.seen_ = old.covariance_, old.noise_, old.seen_
         self.linear_ = fresh
         return self
 
     def clone(self) -> RobustSeconds:
         """The same prior, nothing learned."""
         model = RobustSeconds.__new__(RobustSeconds)
-        model.linear_, model.spread_, model.side_ = self.linear_.clone(), PRIOR_SPREAD, 0
+        model.linear_, model.drift_, model.spread_ = self.linear_.clone(), Drift(), PRIOR_SPREAD
         return model
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything, as JSON."""
-        return {"linear": self.linear_.to_dict(), "spread": self.spread_, "side": self.side_}
+        """Everything but the deviation of the moment, as JSON."""
+        return {"linear": self.linear_.to_dict(), "drift": self.drift_.to_dict(), "spread": self.spread_}
 
     @classmethod
     def from_dict(cls, state: Mapping[str, Any]) -> RobustSeconds:
         """Read what `to_dict` wrote. Raises InvalidValueError."""
-        if not isinstance(state, Mapping):
-            raise InvalidValueError(f"a saved model must be a table, got {type(state).__name__}")
-        spread, side = state.get("spread"), state.get("side")
+        state = table(state, "model")
+        spread = state.get("spread")
         if isinstance(spread, bool) or not isinstance(spread, int | float) or not 0 <= spread <= 1:
             raise InvalidValueError(f"spread must be a number between 0 and 1, got {spread!r}")
-        if side not in (-1, 0, 1):
-            raise InvalidValueError(f"side must be -1, 0 or 1, got {side!r}")
         linear = OnlineLinear.from_dict(state.get("linear", {}))
         if not linear.nonnegative:
             raise InvalidValueError("a model of seconds must be nonnegative")
         model = cls.__new__(cls)
-        model.linear_, model.spread_, model.side_ = linear, float(spread), int(side)
+        model.linear_, model.drift_, model.spread_ = linear, Drift.from_dict(state.get("drift", {})), float(spread)
         return model
