@@ -456,16 +456,12 @@ def test_a_damaged_model_is_dropped(start, jpeg, tmp_path, state):
     assert all(isinstance(json.loads(row[0]), dict) for row in rows(path, "SELECT state FROM models"))
 
 
-def test_a_model_of_another_shape_is_dropped(start, jpeg, tmp_path):
-    path, server = tmp_path / "s.sqlite", start()
-    with Client(server.url, providers=[OriginalProvider()], store=path) as client:
-        client.classify(jpeg)
-    state = json.loads(rows(path, "SELECT state FROM models WHERE name = 'original/server/lite0'")[0][0])
-    linear = state["linear"]
-    for name in ("prior_mean", "prior_weight", "weights"):
-        linear[name] = [*linear[name], 1.0]
-    linear["covariance"] = [[1.0] * 3] * 3
-    with closing(sqlite3.connect(path)) as db, db:
-        db.execute("UPDATE models SET state = ? WHERE name = 'original/server/lite0'", (json.dumps(state),))
-    with Client(server.url, providers=[OriginalProvider()], store=path) as client:
-        assert client.classify(jpeg).warnings == ()
+def test_a_model_of_another_shape_is_dropped(tmp_path, caplog):
+    for size, seen in [(2, 0), (2, 1), (3, 0)]:  # the last is another version, with one feature more
+        with closing(Store(tmp_path / "s.sqlite", "o")) as store:
+            memory = Memory(store, "home")
+            model = memory.model(EVERYWHERE, "p/m", lambda size=size: OnlineLinear([0.0] * size))
+            assert (len(model.weights_), model.seen_) == (size, seen)
+            model.learn_one([1.0] * size, 1.0)
+            memory.learned("p/", memory.place)
+    assert "another shape" in caplog.text

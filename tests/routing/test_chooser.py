@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from midspan.errors import InvalidValueError
 from midspan.routing.chooser import choose
+from midspan.routing.energy import EnergyModel
 from midspan.routing.objective import Objective
-from midspan.routing.route import Route
+from midspan.routing.route import Part, Route
 
 few = st.sampled_from([0.0, 0.05, 0.1, 0.2])
 routes = st.lists(
@@ -25,10 +26,11 @@ routes = st.lists(
 )  # fmt: skip
 objectives = st.builds(
     Objective,
-    goal=st.sampled_from(["time", "accuracy", "bytes"]),
+    goal=st.sampled_from(["time", "accuracy", "bytes", "energy"]),
     sla_s=st.none() | st.sampled_from([0.05, 0.15, 0.3]),
     min_accuracy=st.none() | st.sampled_from([0.0, 0.6, 0.95]),
-)
+    energy=st.just(EnergyModel(1.0, 8.0, 0.5)),
+) | st.builds(Objective, s_per_joule=st.sampled_from([0.001, 0.1, 5.0]), sla_s=st.none() | st.just(0.15))
 
 
 def accuracy(route):
@@ -44,7 +46,13 @@ def better(a, b, objective):
     if keeps[0] != keeps[1]:
         return keeps[0]
     if keeps[0]:
-        goals = {"time": lambda r: r.total_s, "accuracy": lambda r: -accuracy(r), "bytes": lambda r: r.bytes_up}
+        energy_j, s_per_joule = objective.energy.energy_j, objective.s_per_joule
+        goals = {
+            "time": lambda r: r.total_s + s_per_joule * energy_j(r),
+            "accuracy": lambda r: -accuracy(r),
+            "bytes": lambda r: r.bytes_up,
+            "energy": energy_j,
+        }
         return goals[objective.goal](a) < goals[objective.goal](b)
     if enough[0] != enough[1]:
         return enough[0]
@@ -81,6 +89,8 @@ def route(total_s, accuracy=0.7, bytes_up=5, name="r"):
     (Objective("bytes", sla_s=1.0), "the fewest bytes of 2 within 1.000 s"),
     (Objective("time", min_accuracy=0.95), "the most accurate (0.900), as none reaches 0.950"),
     (Objective("time", min_accuracy=0.8), "the fastest of 1 with accuracy 0.800 or more"),
+    (Objective("energy", sla_s=1.0), "the least energy of 2 within 1.000 s"),
+    (Objective(s_per_joule=0.1), "the least of time and energy of 2"),
 ])  # fmt: skip
 def test_the_reason_says_why(objective, reason):
     assert choose([route(0.1), route(0.3, 0.9)], objective).reason == reason
@@ -99,7 +109,9 @@ def test_nothing_to_choose_from():
 @pytest.mark.parametrize("arguments", [
     {"goal": "speed"}, {"goal": None}, {"sla_s": 0}, {"sla_s": -1.0}, {"sla_s": math.nan}, {"sla_s": math.inf},
     {"sla_s": "1"}, {"sla_s": True}, {"min_accuracy": 1.1}, {"min_accuracy": -0.1}, {"min_accuracy": math.nan},
-    {"min_accuracy": 70},
+    {"min_accuracy": 70}, {"s_per_joule": 0.1}, {"goal": "time", "s_per_joule": -1},
+    {"goal": "time", "s_per_joule": math.nan}, {"goal": "time", "s_per_joule": math.inf},
+    {"goal": "time", "s_per_joule": True},
 ])  # fmt: skip
 def test_objectives_that_cannot_be(arguments):
     with pytest.raises(InvalidValueError):
@@ -107,7 +119,7 @@ def test_objectives_that_cannot_be(arguments):
 
 
 @pytest.mark.parametrize("cost", ["device_s", "send_s", "server_s", "bytes_up", "accuracy"])
-@pytest.mark.parametrize("value", [-1e-9, math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("value", [-1e-9, math.nan, math.inf, -math.inf, 10**400])
 def test_routes_that_cannot_be(cost, value):
     with pytest.raises(InvalidValueError, match=r"costs must be|accuracy must be"):
         Route(**{"name": "r", "provider": "p", "variant": "v", "bytes_up": 0, "device_s": 0.0, "send_s": 0.0,
@@ -116,3 +128,10 @@ def test_routes_that_cannot_be(cost, value):
 
 def test_the_total_is_the_sum():
     assert Route("r", "p", "v", 1, 0.25, 0.5, 1.0).total_s == 1.75
+
+
+@pytest.mark.parametrize("seconds", [-1e-9, math.nan, math.inf, 10**400])
+def test_parts_that_cannot_be(seconds):
+    for arguments in [(seconds,), (1.0, seconds)]:
+        with pytest.raises(InvalidValueError, match="part 'link'"):
+            Part("link", *arguments)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,7 +11,8 @@ from midspan.errors import InvalidValueError
 
 __all__ = ["Part", "Route"]
 
-_INFINITY = float("inf")
+_MOST = sys.float_info.max
+"""The largest number that is finite, for whole numbers too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,7 @@ class Part:
     sd_s: float | None = None
 
     def __post_init__(self) -> None:
-        if not (0 <= self.seconds < _INFINITY and (self.sd_s is None or 0 <= self.sd_s < _INFINITY)):
+        if not (0 <= self.seconds <= _MOST and (self.sd_s is None or 0 <= self.sd_s <= _MOST)):
             raise InvalidValueError(
                 f"part {self.name!r}: seconds must be finite and at least 0, got {self.seconds} and sd_s={self.sd_s}"
             )
@@ -75,10 +77,10 @@ class Route:
 
     def __post_init__(self) -> None:
         if not (
-            0 <= self.device_s < _INFINITY
-            and 0 <= self.send_s < _INFINITY
-            and 0 <= self.server_s < _INFINITY
-            and 0 <= self.bytes_up < _INFINITY
+            0 <= self.device_s <= _MOST
+            and 0 <= self.send_s <= _MOST
+            and 0 <= self.server_s <= _MOST
+            and 0 <= self.bytes_up <= _MOST
         ):
             raise InvalidValueError(
                 f"route {self.name!r}: costs must be finite and at least 0, got device_s={self.device_s}, "
