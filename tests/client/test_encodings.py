@@ -13,9 +13,9 @@ from midspan_client.providers.original import OriginalProvider
 from midspan_client.providers.resized import ResizedProvider
 
 ROWS = [
-    {"quality": 50, "agreement": 0.95, "top1": 0.70, "top1_in_cloud": 0.73, "bytes_mean": 8_000.0, "images": 400},
-    {"quality": 75, "agreement": 0.98, "top1": 0.72, "top1_in_cloud": 0.73, "bytes_mean": 11_000.0, "images": 400},
-    {"quality": 90, "agreement": 0.99, "top1": 0.73, "top1_in_cloud": 0.73, "bytes_mean": 18_000.0, "images": 400},
+    {"quality": 50, "agreement": 0.95, "top1": 0.70, "top1_in_cloud": 0.73, "bytes_mean": 3_000.0, "images": 400},
+    {"quality": 75, "agreement": 0.98, "top1": 0.72, "top1_in_cloud": 0.73, "bytes_mean": 4_000.0, "images": 400},
+    {"quality": 90, "agreement": 0.99, "top1": 0.73, "top1_in_cloud": 0.73, "bytes_mean": 13_000.0, "images": 400},
 ]
 
 
@@ -110,8 +110,8 @@ def test_what_loses_too_much_is_not_taken_however_few_its_bytes(start, jpeg):
 def test_sizes_start_at_what_was_measured_and_are_learned_by_quality(measured, jpeg):
     with Client(measured.url, objective=Objective("bytes", min_accuracy=0.1), providers=[ResizedProvider()]) as client:
         before = client.explain(jpeg, variant="lite0").routes
-        assert [route.bytes_up for route in before] == [8_000, 11_000, 18_000]
+        assert [route.bytes_up for route in before] == [3_000, 4_000, 13_000]
         sent = [client.classify(jpeg, variant="lite0").bytes_up for _ in range(3)]
         after = client.explain(jpeg, variant="lite0").routes
-    assert abs(after[0].bytes_up - sent[0]) < abs(8_000 - sent[0])
-    assert [route.bytes_up for route in after[1:]] == [11_000, 18_000]
+    assert abs(after[0].bytes_up - sent[0]) < abs(3_000 - sent[0])
+    assert [route.bytes_up for route in after[1:]] == [4_000, 13_000]

@@ -15,6 +15,7 @@ __all__ = ["draw"]
 
 # Okabe and Ito's colours, which people of all kinds of colour vision tell apart.
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
+TICKS_KB = tuple(digit * 10.0**exponent for exponent in range(-2, 5) for digit in (1, 2, 5))
 
 
 def draw(measurement: Measurement, title: str) -> bytes:
@@ -53,5 +54,10 @@ def _draw_lines(axes: Axes, rows: Sequence[AccuracyRow], shares: Sequence[float]
         for x, y, quality in points:
             axes.annotate(f"q{quality}", (x, y), textcoords="offset points", xytext=(4, 5), fontsize=8, color=colour)
     axes.set_xscale("log")
+    kilobytes = [row.bytes_mean / 1e3 for row in rows]
+    axes.set_xticks([tick for tick in TICKS_KB if min(kilobytes) / 2 <= tick <= 2 * max(kilobytes)])
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.minorticks_off()
+    axes.margins(0.1)
     axes.set_xlabel("mean kB sent")
     axes.grid(visible=True, alpha=0.3)
