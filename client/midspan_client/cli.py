@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import sys
 from collections.abc import Sequence
@@ -13,8 +14,9 @@ from typing import Any
 
 from midspan.errors import InvalidValueError
 from midspan.routing.chooser import Choice
+from midspan.routing.energy import EnergyModel
 from midspan.routing.objective import GOALS, Objective
-from midspan.routing.route import Route
+from midspan.routing.route import Part, Route
 from midspan_client.answer import Answer
 from midspan_client.catalog import Catalog
 from midspan_client.client import Client
@@ -53,7 +55,8 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--ca-file", help="PEM file of the authority to trust")
         command.add_argument("--timeout-s", type=float, default=10.0)
         command.add_argument("--store", type=Path, help="sqlite file for what is learned; default: nothing is kept")
-        command.add_argument("--network", default="unknown", help="name of the network in use")
+        command.add_argument("--network", default="unknown", help="name of the network in use, such as its SSID")
+        command.add_argument("--device", default="", help="label of this device in the store's log")
         command.add_argument("--json", action="store_true", help="JSON for programs")
     for command in (classify, explain):
         command.add_argument("photo", type=Path)
@@ -61,6 +64,7 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--goal", choices=GOALS, default="time")
         command.add_argument("--sla-s", type=float, help="the answer should be there after so many seconds")
         command.add_argument("--min-accuracy", type=float, help="wanted top-1, a fraction")
+        command.add_argument("--s-per-joule", type=float, default=0.0, help="seconds that a joule is worth; default: 0")
     classify.add_argument("--top-k", type=int, default=5)
     parser.epilog = f"A token is read from the environment variable {TOKEN_VARIABLE}."
     return parser
@@ -71,8 +75,9 @@ def _client(args: argparse.Namespace) -> Client:
     return Client(
         args.url,
         server=args.server,
-        objective=Objective(args.goal, args.sla_s, args.min_accuracy) if decides else None,
+        objective=Objective(args.goal, args.sla_s, args.min_accuracy, args.s_per_joule) if decides else None,
         network=args.network,
+        device=args.device,
         store=args.store,
         token=os.environ.get(TOKEN_VARIABLE) or None,
         ca_file=args.ca_file,
@@ -83,20 +88,12 @@ def _client(args: argparse.Namespace) -> Client:
 
 def _classify(client: Client, args: argparse.Namespace) -> str:
     answer = client.classify(args.photo, variant=args.variant, top_k=args.top_k)
-    return _json(_answer(answer)) if args.json else _answer_text(answer)
+    return _json(_answer(answer, client.objective.energy)) if args.json else _answer_text(answer)
 
 
 def _explain(client: Client, args: argparse.Namespace) -> str:
     choice = client.explain(args.photo, variant=args.variant)
-    if args.json:
-        return _json(
-            {
-                "chosen": _route(choice.route),
-                "reason": choice.reason,
-                "routes": [_route(route) for route in choice.routes],
-            }
-        )
-    return _choice_text(choice)
+    return _json(_choice(choice)) if args.json else _choice_text(choice)
 
 
 def _catalog(client: Client, args: argparse.Namespace) -> str:
@@ -107,12 +104,12 @@ def _catalog(client: Client, args: argparse.Namespace) -> str:
 _COMMANDS = {"classify": _classify, "explain": _explain, "catalog": _catalog}
 
 
-def _answer(answer: Answer) -> dict[str, Any]:
+def _answer(answer: Answer, energy: EnergyModel) -> dict[str, Any]:
     return {
         "label": answer.label,
         "predictions": [asdict(prediction) for prediction in answer.predictions],
         "variant": answer.variant,
-        "route": _route(answer.route),
+        "route": _route(answer.route, energy),
         "reason": answer.reason,
         "measured": {**asdict(answer.measured), "total_s": answer.total_s},
         "bytes_up": answer.bytes_up,
@@ -138,14 +135,44 @@ def _answer_text(answer: Answer) -> str:
     return "\n".join(lines + [f"warning: {warning}" for warning in answer.warnings])
 
 
+def _choice(choice: Choice) -> dict[str, Any]:
+    energy = choice.objective.energy
+    return {
+        "chosen": _route(choice.route, energy),
+        "reason": choice.reason,
+        "routes": [_route(route, energy) for route in choice.routes],
+    }
+
+
 def _choice_text(choice: Choice) -> str:
-    rows = [["", "route", "variant", "device ms", "send ms", "server ms", "total ms", "bytes up", "accuracy"]]
+    names = list(dict.fromkeys(part.name for route in choice.routes for part in _parts(route)))
+    names.sort(key=lambda name: _ORDER.index(name) if name in _ORDER else len(_ORDER))
+    rows = [["", "route", "variant", *(f"{name} ms" for name in names), "total ms", "bytes up", "joules", "accuracy"]]
     for route in choice.routes:
-        costs = _ms(route.device_s, route.send_s, route.server_s, route.total_s)
+        parts = {part.name: _uncertain(part.seconds, part.sd_s) for part in _parts(route)}
+        cells = [*(parts.get(name, "-") for name in names), _uncertain(route.total_s, _sd_s(route))]
         accuracy = "?" if route.accuracy is None else f"{route.accuracy:.3f}"
-        mark = "*" if route is choice.route else ""
-        rows.append([mark, route.name, route.variant, *costs, str(route.bytes_up), accuracy])
-    return "\n".join([*_table(rows), f"* {choice.reason}"])
+        cells += [str(route.bytes_up), f"{choice.objective.energy.energy_j(route):.3g}", accuracy]
+        rows.append(["*" if route is choice.route else "", route.name, route.variant, *cells])
+    return "\n".join([*_table(rows), f"* {choice.reason}", "± one standard deviation of the expected error"])
+
+
+_ORDER = ("device", "link", "prepare", "fixed")
+
+
+def _parts(route: Route) -> tuple[Part, ...]:
+    """What its seconds are made of; for a route that does not say, no more than the sums."""
+    return route.parts or (Part("device", route.device_s), Part("link", route.send_s), Part("server", route.server_s))
+
+
+def _sd_s(route: Route) -> float | None:
+    """Of the whole, its parts taken for independent."""
+    known = [part.sd_s for part in route.parts if part.sd_s is not None]
+    return math.hypot(*known) if known and len(known) == len(route.parts) else None
+
+
+def _uncertain(seconds: float, sd_s: float | None) -> str:
+    return f"{seconds * 1e3:.1f}" + ("" if sd_s is None else f" ±{sd_s * 1e3:.1f}")
 
 
 def _catalog_text(catalog: Catalog) -> str:
@@ -159,10 +186,15 @@ def _catalog_text(catalog: Catalog) -> str:
     return "\n".join([head, *_table(rows)])
 
 
-def _route(route: Route) -> dict[str, Any]:
+def _route(route: Route, energy: EnergyModel) -> dict[str, Any]:
     """All but the provider's own notes."""
     names = ("name", "provider", "variant", "cut", "codec", "bytes_up", "device_s", "send_s", "server_s", "accuracy")
-    return {**{name: getattr(route, name) for name in names}, "total_s": route.total_s}
+    return {
+        **{name: getattr(route, name) for name in names},
+        "total_s": route.total_s,
+        "energy_j": energy.energy_j(route),
+        "parts": [asdict(part) for part in _parts(route)],
+    }
 
 
 def _ms(*seconds: float) -> list[str]:

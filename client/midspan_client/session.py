@@ -109,9 +109,8 @@ class RequestSession:
         self.bytes_up += len(payload)
         if answer.server_s is not None:
             self.server_s = (self.server_s or 0.0) + answer.server_s
-        prepare_s = _prepare_s(answer)
-        if prepare_s is not None:
-            self.prepare_s = (self.prepare_s or 0.0) + prepare_s
+        if answer.prepare_s is not None:
+            self.prepare_s = (self.prepare_s or 0.0) + answer.prepare_s
         self.exchanges.append(_exchange(len(payload), last_s - connect_s, connect_s, self._clock(), answer))
         return answer
 
@@ -138,11 +137,3 @@ def _exchange(payload_bytes: int, exchange_s: float, connect_s: float, at_s: flo
     low_s = max(high_s - answer.queue_max_s, 0.0)
     teaches = server_s is not None and not connect_s and exchange_s > 0 and high_s > 0
     return Exchange(payload_bytes, transfer_s, low_s, high_s, at_s, teaches)
-
-
-def _prepare_s(answer: ServerAnswer) -> float | None:
-    """Seconds of decoding and preprocessing on the server; None if it did not say."""
-    stages_s = answer.report.get("stages_s")
-    known = [stages_s.get(stage) for stage in ("decode", "prepare")] if isinstance(stages_s, Mapping) else []
-    seconds = [value for value in known if isinstance(value, int | float) and 0 <= value <= MAX_ELAPSED_S]
-    return float(sum(seconds)) if seconds else None
