@@ -26,14 +26,8 @@ class Expert(NamedTuple):
     doubt: float
 
 
-EXPERTS: Final = (
-    Expert(0.1, 5.0, 0.2),
-    Expert(0.1, 100.0, 0.2),
-    Expert(0.5, 30.0, 0.3),
-    Expert(0.8, 300.0, 0.3),
-    Expert(0.95, 3000.0, 0.5),
-)
-"""From "only the last measurement counts, for seconds" to "the mean of the last twenty, for an hour"."""
+EXPERTS: Final = (Expert(0.1, 60.0, 0.2), Expert(0.5, 60.0, 0.3), Expert(0.95, 3000.0, 0.5))
+"""From "the last measurement alone counts, for a minute" to "the mean of the last twenty, for an hour"."""
 SHARPNESS = 12.0
 """How strongly the mixture prefers the expert with the smallest error: 10% worse weighs exp(-1.2)."""
 RATE = 0.05
@@ -71,24 +65,31 @@ class Drift:
 
     def level(self, at_s: float) -> Level:
         """What to expect at `at_s`, seconds on the clock of `learn_one`."""
-        opinions, _ = self._opinions(at_s)
-        return Level(self._mixed(opinions), opinions[-2])
+        passed_s = max(at_s - self.at_, 0.0)
+        now = opinion = 0.0
+        for i, (_, lasts_s, doubt) in enumerate(EXPERTS):
+            kept = math.exp(-passed_s / lasts_s)
+            opinion = self.sums_[i] * kept / (self.weights_[i] * kept + doubt)
+            now += self.shares_[i] * opinion
+        return Level(now, opinion)
 
     def learn_one(self, at_s: float, deviation: float) -> Level:
         """Take in one measured deviation. Returns what was expected of it."""
         deviation = min(max(deviation, -LIMIT), LIMIT)
-        opinions, kept = self._opinions(at_s)
-        expected = Level(self._mixed(opinions), opinions[-2])
-        errors = self.errors_
-        for i, opinion in enumerate(opinions):
+        passed_s = max(at_s - self.at_, 0.0)
+        now = opinion = 0.0
+        errors, sums, weights = self.errors_, self.sums_, self.weights_
+        for i, (keep, lasts_s, doubt) in enumerate(EXPERTS):
+            kept = math.exp(-passed_s / lasts_s)
+            opinion = sums[i] * kept / (weights[i] * kept + doubt)
+            now += self.shares_[i] * opinion
             errors[i] += RATE * (abs(opinion - deviation) - errors[i])
-        for i, expert in enumerate(EXPERTS):
-            keep = expert.keep * kept[i]
-            self.weights_[i] = self.weights_[i] * keep + 1
-            self.sums_[i] = self.sums_[i] * keep + deviation
+            sums[i] = sums[i] * kept * keep + deviation
+            weights[i] = weights[i] * kept * keep + 1
+        errors[-1] += RATE * (abs(deviation) - errors[-1])
         self.at_ = at_s
         self.shares_ = _shares(errors)
-        return expected
+        return Level(now, opinion)
 
     def to_dict(self) -> dict[str, Any]:
         """How good each expert is, as JSON, but no deviation: clocks differ between processes."""
@@ -106,23 +107,6 @@ class Drift:
         drift.errors_ = [float(error) for error in errors]
         drift.shares_ = _shares(drift.errors_)
         return drift
-
-    def _opinions(self, at_s: float) -> tuple[list[float], list[float]]:
-        """Each expert's, and what each has kept of its weight since the last measurement."""
-        passed_s = max(at_s - self.at_, 0.0)
-        kept = [math.exp(-passed_s / expert.lasts_s) for expert in EXPERTS]
-        opinions = [
-            total * left / (weight * left + expert.doubt)
-            for total, weight, left, expert in zip(self.sums_, self.weights_, kept, EXPERTS, strict=True)
-        ]
-        opinions.append(0.0)
-        return opinions, kept
-
-    def _mixed(self, opinions: Sequence[float]) -> float:
-        mixed = 0.0
-        for share, opinion in zip(self.shares_, opinions, strict=True):
-            mixed += share * opinion
-        return mixed
 
 
 def _shares(errors: Sequence[float]) -> list[float]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from operator import mul
 from typing import Any
 
 from midspan.errors import InvalidValueError
@@ -72,7 +73,9 @@ class OnlineLinear:
         self.seen_ = 0
 
     def predict_one(self, features: Sequence[float]) -> float:
-        """wᵀx. Before anything was learned it is what the prior says."""
+        """wᵀx. Before anything was learned it is what the prior says. Raises InvalidValueError for a wrong length."""
+        if len(features) != len(self.weights_):
+            raise InvalidValueError(f"features must have {len(self.weights_)} numbers, got {len(features)}")
         return _dot(self.weights_, features)
 
     def sd_one(self, features: Sequence[float], weight: float = 1.0) -> float:
@@ -85,24 +88,23 @@ class OnlineLinear:
 
     def learn_one(self, features: Sequence[float], target: float, weight: float = 1.0) -> OnlineLinear:
         """Take in one measurement; `weight` is how many ordinary ones it is worth. Raises InvalidValueError."""
-        size = len(self.weights_)
-        x = numbers(features, size, "features")
-        y = numbers([target], 1, "target")[0]
-        scale = numbers([weight], 1, "weight", minimum=1e-9)[0]
+        x = _numbers(features, len(self.weights_), "features")
+        y = _number(target, "target")
+        scale = _number(weight, "weight", minimum=1e-9)
         px = [_dot(row, x) for row in self.covariance_]
-        if _dot(px, x) < 0:  # rounding, or a saved state that was no covariance: xᵀ P x cannot be negative
+        ignorance = _dot(px, x)
+        if ignorance < 0:  # rounding, or a saved state that was no covariance: xᵀ P x cannot be negative
             self.doubt()
             px = [_dot(row, x) for row in self.covariance_]
-        denominator = self.forgetting / scale + _dot(px, x)
-        error = y - self.predict_one(x)
+            ignorance = _dot(px, x)
+        denominator = self.forgetting / scale + ignorance
+        error = y - _dot(self.weights_, x)
         follow = max(NOISE_RATE, 1 / (self.seen_ + 2))
-        self.noise_ += follow * (
-            min(error * error / (denominator + (1 - self.forgetting) / scale), LIMIT) - self.noise_
-        )
-        for i in range(size):
-            self.weights_[i] += px[i] / denominator * error
+        self.noise_ += follow * (min(error * error / (1 / scale + ignorance), LIMIT) - self.noise_)
+        step = error / denominator
+        self.weights_ = [weight + one * step for weight, one in zip(self.weights_, px, strict=True)]
         self._shrink(px, denominator)
-        if self.nonnegative:
+        if self.nonnegative and min(self.weights_) < 0:
             self._project()
         self.seen_ += 1
         return self
@@ -160,7 +162,7 @@ class OnlineLinear:
 
     def _spread(self, features: Sequence[float]) -> float:
         """xᵀ P x."""
-        return sum(_dot(row, features) * value for row, value in zip(self.covariance_, features, strict=True))
+        return _dot([_dot(row, features) for row in self.covariance_], features)
 
     def _prior_covariance(self) -> list[list[float]]:
         size = len(self.prior_mean)
@@ -168,15 +170,20 @@ class OnlineLinear:
 
     def _shrink(self, px: Sequence[float], denominator: float) -> None:
         """P -= P x xᵀ P / denominator, then forget."""
-        rows, size = self.covariance_, len(px)
-        for i in range(size):
-            for j in range(i, size):
-                value = rows[i][j] - px[i] * px[j] / denominator
-                rows[i][j] = rows[j][i] = value if i != j else max(value, 0.0)
-        if all(rows[i][i] <= self.forgetting / self.prior_weight[i] for i in range(size)):
-            for row in rows:
-                for j in range(size):
-                    row[j] /= self.forgetting
+        rows, forgetting = self.covariance_, self.forgetting
+        for i, row in enumerate(rows):
+            gain = px[i] / denominator
+            for j in range(i):
+                row[j] = rows[j][i]
+            for j in range(i, len(row)):
+                row[j] -= gain * px[j]
+            if row[i] < 0:
+                row[i] = 0.0
+        for i, row in enumerate(rows):
+            if row[i] > forgetting / self.prior_weight[i]:
+                return
+        for row in rows:
+            row[:] = [value / forgetting for value in row]
 
     def _project(self) -> None:
         weights, rows = self.weights_, self.covariance_
@@ -190,7 +197,17 @@ class OnlineLinear:
 
 
 def _dot(a: Sequence[float], b: Sequence[float]) -> float:
-    total = 0.0
-    for x, y in zip(a, b, strict=True):
-        total += x * y
-    return total
+    return sum(map(mul, a, b))
+
+
+def _numbers(values: Any, size: int, name: str, *, minimum: float = -LIMIT) -> list[float]:
+    if not isinstance(values, list | tuple) or len(values) != size:
+        raise InvalidValueError(f"{name} must have {size} numbers")
+    return [_number(value, name, minimum=minimum) for value in values]
+
+
+def _number(value: Any, name: str, *, minimum: float = -LIMIT) -> float:
+    # A NaN fails the comparison too.
+    if isinstance(value, bool) or not isinstance(value, int | float) or not minimum <= value <= LIMIT:
+        raise InvalidValueError(f"{name} must be between {minimum:g} and {LIMIT:g}, got {value!r}")
+    return float(value)

@@ -109,11 +109,10 @@ class RobustSeconds:
         usual_s = min(max(linear.predict_one(features), FLOOR_S), CEILING_S)
         deviation = math.log(measured_s / usual_s)
         gate = GATE * max(self.spread_, LEAST_SPREAD)
-        level = self.drift_.level(at_s)
+        level = self.drift_.learn_one(at_s, deviation)
         surprise = deviation - level.now
         taken = min(max(surprise, -gate), gate) + LASTING * level.lasting
         linear.learn_one(features, usual_s * math.exp(taken), 1 / (usual_s * usual_s))
-        self.drift_.learn_one(at_s, deviation)
         self.spread_ += RATE * (min(abs(surprise), 1.0) - self.spread_)
         return self
 
