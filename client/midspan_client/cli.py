@@ -153,7 +153,8 @@ def _choice_text(choice: Choice) -> str:
         cells = [*(parts.get(name, "-") for name in names), _uncertain(route.total_s, _sd_s(route))]
         accuracy = "?" if route.accuracy is None else f"{route.accuracy:.3f}"
         cells += [str(route.bytes_up), f"{choice.objective.energy.energy_j(route):.3g}", accuracy]
-        rows.append(["*" if route is choice.route else "", route.name, route.variant, *cells])
+        name = f"{route.name} {route.codec}".rstrip()  # one route may come at several qualities
+        rows.append(["*" if route is choice.route else "", name, route.variant, *cells])
     return "\n".join([*_table(rows), f"* {choice.reason}", "± one standard deviation of the expected error"])
 
 
