@@ -8,11 +8,14 @@ from midspan_client.catalog import VariantInfo
 from midspan_client.provider import Models, Outcome
 from midspan_client.servermodel import NewestServerModel, ServerModel, sent_server_model
 
-__all__ = ["learn_server", "server_parts"]
+__all__ = ["CHANCES", "learn_server", "server_parts"]
 
 S_PER_GMAC = 0.01
 PRIOR_PREPARE = (0.0005, 0.002, 0.001)
 """Once, for each megabyte, for each megapixel. All priors are on the low side: a route is tried before it is judged."""
+
+CHANCES = 3
+"""Tries before a route is judged by what it took: the first one of a process or a server is often slow."""
 
 
 def server_parts(
@@ -52,7 +55,7 @@ def _prepare(models: Models, variant: VariantInfo) -> RobustSeconds:
     def make() -> RobustSeconds:
         known: ServerModel | None = variant.server_model
         prior = PRIOR_PREPARE if known is None else known.prepare_coefficients
-        return RobustSeconds(prior, (0.01, 0.01, 0.01), typical_s=0.01)
+        return RobustSeconds(prior, (0.01, 0.01, 0.01), typical_s=0.01, chances=CHANCES)
 
     return models.get(f"prepare/{variant.name}", make)
 
@@ -65,6 +68,6 @@ def _fixed(models: Models, variant: VariantInfo) -> RobustSeconds:
             fixed_s = variant.server_model.fixed_s
         else:
             fixed_s = variant.server_s.get("run", variant.macs / 1e9 * S_PER_GMAC)
-        return RobustSeconds((fixed_s,), 0.01, typical_s=0.02)
+        return RobustSeconds((fixed_s,), 0.01, typical_s=0.02, chances=CHANCES)
 
     return models.get(f"fixed/{variant.name}", make)

@@ -13,7 +13,7 @@ from midspan_client.catalog import Catalog, VariantInfo
 from midspan_client.engine import Engine, default_engine
 from midspan_client.photo import Photo
 from midspan_client.provider import Candidate, Context, Models, Outcome, Session
-from midspan_client.providers.costs import learn_server, server_parts
+from midspan_client.providers.costs import CHANCES, learn_server, server_parts
 from midspan_client.providers.encodings import Encoding, encodings
 
 __all__ = ["ResizedProvider"]
@@ -29,6 +29,8 @@ SIZE_PRIOR = (0.16, 0.25)
 """Bytes sent for each pixel: once, and for each byte per pixel of the photo. 800 photos of the web at quality 90."""
 SIZE_PRIOR_WEIGHT = (20.0, 20.0)
 """About two photos' worth."""
+SETS = ((0, 1), (0, 1, 2, 3, 4))
+"""Of the features of a photo: its bytes alone, or all."""
 MAX_DENSITY = 2.0
 """Bytes per pixel; more is no JPEG, and says nothing of the detail."""
 
@@ -129,7 +131,7 @@ def _device_model(models: Models) -> BestOf:
 
     def make() -> BestOf:
         prior = (0.001, 0.0005, 0.0005, 0.0, 0.0)
-        return BestOf(prior, (0.01, 0.01, 0.002, 0.01, 0.01), ((0, 1), (0, 1, 2, 3, 4)), typical_s=0.03)
+        return BestOf(prior, (0.01, 0.01, 0.002, 0.01, 0.01), SETS, typical_s=0.03, chances=CHANCES)
 
     return models.get("device", make)
 

@@ -30,6 +30,7 @@ class BestOf:
         subsets: tuples of indices into the features, at least one; the first is believed until another is better.
         typical_s: see `RobustSeconds`.
         forgetting: see `RobustSeconds`.
+        chances: see `RobustSeconds`.
 
     """
 
@@ -43,6 +44,7 @@ class BestOf:
         *,
         typical_s: float = 0.05,
         forgetting: float = 0.99,
+        chances: int = 0,
     ) -> None:
         self.subsets = _subsets(subsets)
         self.models_ = [
@@ -51,6 +53,7 @@ class BestOf:
                 [prior_weight[i] for i in subset],
                 typical_s=typical_s,
                 forgetting=forgetting,
+                chances=chances,
             )
             for subset in self.subsets
         ]

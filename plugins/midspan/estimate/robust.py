@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from operator import mul
 from typing import Any
 
 from midspan.errors import InvalidValueError
 from midspan.estimate.drift import Drift
-from midspan.estimate.check import duration, table
+from midspan.estimate.check import duration, table, whole
 from midspan.estimate.linear import OnlineLinear
 
 __all__ = ["RobustSeconds"]
@@ -30,6 +31,7 @@ FLOOR_S = 1e-4
 CEILING_S = 1e4
 """Longer ones weigh no less than this, so that no weight vanishes."""
 MAX_S = 1e6
+MAX_CHANCES = 100
 
 
 class RobustSeconds:
@@ -55,10 +57,12 @@ class RobustSeconds:
         prior_weight: in measurements of `typical_s` seconds.
         typical_s: a usual duration.
         forgetting: as in `OnlineLinear`, of the usual.
+        chances: for so many measurements the prior is predicted where it is lower, so that what went badly at first is
+            tried again.
 
     """
 
-    __slots__ = ("drift_", "linear_", "spread_")
+    __slots__ = ("chances", "drift_", "linear_", "spread_")
 
     def __init__(
         self,
@@ -67,6 +71,7 @@ class RobustSeconds:
         *,
         typical_s: float = 0.05,
         forgetting: float = 0.99,
+        chances: int = 0,
     ) -> None:
         weights = [prior_weight] * len(prior_mean) if isinstance(prior_weight, int | float) else prior_weight
         scaled = [weight / (typical_s * typical_s) for weight in weights]
@@ -74,6 +79,7 @@ class RobustSeconds:
         self.linear_ = OnlineLinear(prior_mean, scaled, forgetting=forgetting, nonnegative=True, noise=noise)
         self.drift_ = Drift()
         self.spread_ = PRIOR_SPREAD
+        self.chances = whole(chances, "chances", maximum=MAX_CHANCES)
 
     def factor(self, at_s: float) -> float:
         """How many times the usual is to be expected at `at_s`, seconds on the clock of `learn_one`."""
@@ -81,7 +87,7 @@ class RobustSeconds:
 
     def predict_one(self, features: Sequence[float], at_s: float = 0.0) -> float:
         """Predicted seconds at the time `at_s`; without times, deviations are forgotten by count alone."""
-        return self.linear_.predict_one(features) * self.factor(at_s)
+        return self._usual_s(features) * self.factor(at_s)
 
     def sd_one(self, features: Sequence[float], at_s: float = 0.0) -> float:
         """Standard deviation of the error to expect, in seconds."""
@@ -90,7 +96,7 @@ class RobustSeconds:
     def forecast_one(self, features: Sequence[float], at_s: float = 0.0) -> tuple[float, float]:
         """Both: predicted seconds, and the standard deviation of the error to expect."""
         factor = self.factor(at_s)
-        usual_s = self.linear_.predict_one(features)
+        usual_s = self._usual_s(features)
         # Normal errors are 1.25 times as large in the root of the mean square as in the mean.
         noise_s = 1.25 * self.spread_ * max(usual_s, FLOOR_S)
         return usual_s * factor, math.hypot(noise_s, self.linear_.mean_sd_one(features)) * factor
@@ -137,11 +143,13 @@ class RobustSeconds:
         """The same prior, nothing learned."""
         model = RobustSeconds.__new__(RobustSeconds)
         model.linear_, model.drift_, model.spread_ = self.linear_.clone(), Drift(), PRIOR_SPREAD
+        model.chances = self.chances
         return model
 
     def to_dict(self) -> dict[str, Any]:
         """Everything but the deviation of the moment, as JSON."""
-        return {"linear": self.linear_.to_dict(), "drift": self.drift_.to_dict(), "spread": self.spread_}
+        linear, drift = self.linear_.to_dict(), self.drift_.to_dict()
+        return {"linear": linear, "drift": drift, "spread": self.spread_, "chances": self.chances}
 
     @classmethod
     def from_dict(cls, state: Mapping[str, Any]) -> RobustSeconds:
@@ -155,4 +163,11 @@ class RobustSeconds:
             raise InvalidValueError("a model of seconds must be nonnegative")
         model = cls.__new__(cls)
         model.linear_, model.drift_, model.spread_ = linear, Drift.from_dict(state.get("drift", {})), float(spread)
+        model.chances = whole(state.get("chances"), "chances", maximum=MAX_CHANCES)
         return model
+
+    def _usual_s(self, features: Sequence[float]) -> float:
+        learned_s = self.linear_.predict_one(features)
+        if self.linear_.seen_ >= self.chances:
+            return learned_s
+        return min(learned_s, sum(map(mul, self.linear_.prior_mean, features)))
