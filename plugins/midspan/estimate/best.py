@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from midspan.errors import InvalidValueError
-from midspan.estimate.check import duration, table
+from midspan.estimate.check import numbers, table, whole
 from midspan.estimate.robust import FLOOR_S, PRIOR_SPREAD, RobustSeconds
 
 __all__ = ["BestOf"]
@@ -115,12 +115,8 @@ class BestOf:
         for one, subset in zip(model.models_, model.subsets, strict=True):
             if len(one.linear_.weights_) != len(subset):
                 raise InvalidValueError(f"a model over {len(subset)} features has {len(one.linear_.weights_)} weights")
-        if not all(isinstance(error, int | float) and 0 <= error <= 1 for error in errors):
-            raise InvalidValueError("errors must be numbers between 0 and 1")
-        model.errors_ = [float(error) for error in errors]
-        if not isinstance(best, int) or isinstance(best, bool) or not 0 <= best < size:
-            raise InvalidValueError(f"best must be between 0 and {size - 1}, got {best!r}")
-        model.best_ = best
+        model.errors_ = numbers(errors, size, "errors", minimum=0.0, maximum=1.0)
+        model.best_ = whole(best, "best", maximum=size - 1)
         return model
 
 

@@ -8,9 +8,9 @@ from operator import mul
 from typing import Any
 
 from midspan.errors import InvalidValueError
-from midspan.estimate.check import LIMIT, numbers, table, whole
+from midspan.estimate.check import LIMIT, number, numbers, table, whole
 
-__all__ = ["OnlineLinear"]
+__all__ = ["OnlineLinear", "dot"]
 
 MAX_FEATURES = 16
 NOISE_RATE = 0.03
@@ -63,11 +63,9 @@ class OnlineLinear:
         weights = [prior_weight] * size if isinstance(prior_weight, int | float) else list(prior_weight)
         self.prior_mean = numbers(list(prior_mean), size, "prior_mean", minimum=0.0 if nonnegative else -LIMIT)
         self.prior_weight = numbers(weights, size, "prior_weight", minimum=1 / LIMIT)
-        self.forgetting = numbers([forgetting], 1, "forgetting", minimum=0.5)[0]
-        if self.forgetting > 1:
-            raise InvalidValueError(f"forgetting must be at most 1, got {forgetting}")
+        self.forgetting = number(forgetting, "forgetting", minimum=0.5, maximum=1.0)
         self.nonnegative = nonnegative
-        self.noise = self.noise_ = numbers([noise], 1, "noise", minimum=0.0)[0]
+        self.noise = self.noise_ = number(noise, "noise", minimum=0.0)
         self.weights_ = list(self.prior_mean)
         self.covariance_ = self._prior_covariance()
         self.seen_ = 0
@@ -76,7 +74,7 @@ class OnlineLinear:
         """wᵀx. Before anything was learned it is what the prior says. Raises InvalidValueError for a wrong length."""
         if len(features) != len(self.weights_):
             raise InvalidValueError(f"features must have {len(self.weights_)} numbers, got {len(features)}")
-        return _dot(self.weights_, features)
+        return dot(self.weights_, features)
 
     def sd_one(self, features: Sequence[float], weight: float = 1.0) -> float:
         """Standard deviation of the error to expect for a measurement of that weight: its noise and our ignorance."""
@@ -88,17 +86,17 @@ class OnlineLinear:
 
     def learn_one(self, features: Sequence[float], target: float, weight: float = 1.0) -> OnlineLinear:
         """Take in one measurement; `weight` is how many ordinary ones it is worth. Raises InvalidValueError."""
-        x = _numbers(features, len(self.weights_), "features")
-        y = _number(target, "target")
-        scale = _number(weight, "weight", minimum=1e-9)
-        px = [_dot(row, x) for row in self.covariance_]
-        ignorance = _dot(px, x)
+        x = numbers(features, len(self.weights_), "features")
+        y = number(target, "target")
+        scale = number(weight, "weight", minimum=1e-9)
+        px = [dot(row, x) for row in self.covariance_]
+        ignorance = dot(px, x)
         if ignorance < 0:  # rounding, or a saved state that was no covariance: xᵀ P x cannot be negative
             self.doubt()
-            px = [_dot(row, x) for row in self.covariance_]
-            ignorance = _dot(px, x)
+            px = [dot(row, x) for row in self.covariance_]
+            ignorance = dot(px, x)
         denominator = self.forgetting / scale + ignorance
-        error = y - _dot(self.weights_, x)
+        error = y - dot(self.weights_, x)
         follow = max(NOISE_RATE, 1 / (self.seen_ + 2))
         self.noise_ += follow * (min(error * error / (1 / scale + ignorance), LIMIT) - self.noise_)
         step = error / denominator
@@ -146,7 +144,7 @@ class OnlineLinear:
             raise InvalidValueError("a saved model lacks its prior_mean, prior_weight or nonnegative")
         forgetting, noise = state.get("forgetting", math.nan), state.get("prior_noise", math.nan)
         model = cls(mean, weight, forgetting=forgetting, nonnegative=nonnegative, noise=noise)
-        model.noise_ = numbers([state.get("noise")], 1, "noise", minimum=0.0)[0]
+        model.noise_ = number(state.get("noise"), "noise", minimum=0.0)
         size = len(mean)
         rows = state.get("covariance")
         if not isinstance(rows, list) or len(rows) != size:
@@ -162,7 +160,7 @@ class OnlineLinear:
 
     def _spread(self, features: Sequence[float]) -> float:
         """xᵀ P x."""
-        return _dot([_dot(row, features) for row in self.covariance_], features)
+        return dot([dot(row, features) for row in self.covariance_], features)
 
     def _prior_covariance(self) -> list[list[float]]:
         size = len(self.prior_mean)
@@ -196,18 +194,7 @@ class OnlineLinear:
             weights[i] = max(weight, 0.0)
 
 
-def _dot(a: Sequence[float], b: Sequence[float]) -> float:
-    return sum(map(mul, a, b))
-
-
-def _numbers(values: Any, size: int, name: str, *, minimum: float = -LIMIT) -> list[float]:
-    if not isinstance(values, list | tuple) or len(values) != size:
-        raise InvalidValueError(f"{name} must have {size} numbers")
-    return [_number(value, name, minimum=minimum) for value in values]
-
-
-def _number(value: Any, name: str, *, minimum: float = -LIMIT) -> float:
-    # A NaN fails the comparison too.
-    if isinstance(value, bool) or not isinstance(value, int | float) or not minimum <= value <= LIMIT:
-        raise InvalidValueError(f"{name} must be between {minimum:g} and {LIMIT:g}, got {value!r}")
-    return float(value)
+def dot(a: Sequence[float], b: Sequence[float]) -> float:
+    """Scalar product of two vectors of the same length."""
+    total: float = sum(map(mul, a, b))
+    return total

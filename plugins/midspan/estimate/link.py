@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from midspan.errors import InvalidValueError
+from midspan.estimate.check import transfer
 from midspan.estimate.robust import RobustSeconds
 
 __all__ = ["LinkForecast", "LinkModel"]
@@ -17,7 +18,6 @@ PRIOR_S_PER_BYTE = 1e-7
 PRIOR_WEIGHT = (2.5e-5, 1.25e-5)
 NARROW = 0.25
 """Bounds that are no further apart than this part of the upper one count as a measurement."""
-MAX_BYTES = 1e12
 _UNIT_BYTES = 1e5
 """Bytes in one unit of the feature: keeps both features of the same order, so that the arithmetic stays exact."""
 
@@ -78,9 +78,7 @@ class LinkModel:
 
     def learn_one(self, features: Sequence[float], transfer_s: float) -> LinkModel:
         """Take in one measured exchange of (payload_bytes, at_s). Raises InvalidValueError for absurd numbers."""
-        payload_bytes, at_s = features
-        if not 0 <= payload_bytes < MAX_BYTES:
-            raise InvalidValueError(f"payload_bytes must be between 0 and {MAX_BYTES:g}, got {payload_bytes!r}")
+        payload_bytes, at_s = transfer(features)
         self.model_.learn_one((1.0, payload_bytes / _UNIT_BYTES), transfer_s, at_s)
         return self
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from operator import mul
 from typing import Any
 
 from midspan.errors import InvalidValueError
+from midspan.estimate.check import duration, number, table, whole
 from midspan.estimate.drift import Drift
-from midspan.estimate.check import duration, table, whole
-from midspan.estimate.linear import OnlineLinear
+from midspan.estimate.linear import OnlineLinear, dot
 
 __all__ = ["RobustSeconds"]
 
@@ -30,7 +29,6 @@ FLOOR_S = 1e-4
 """Durations below this are noise: a relative error of them says nothing."""
 CEILING_S = 1e4
 """Longer ones weigh no less than this, so that no weight vanishes."""
-MAX_S = 1e6
 MAX_CHANCES = 100
 
 
@@ -103,10 +101,7 @@ class RobustSeconds:
 
     def learn_one(self, features: Sequence[float], seconds: float, at_s: float = 0.0) -> RobustSeconds:
         """Take in one duration, measured at the time `at_s`. Raises InvalidValueError for absurd numbers."""
-        if not 0 <= seconds < MAX_S:
-            raise InvalidValueError(f"seconds must be between 0 and {MAX_S:g}, got {seconds!r}")
-        if not -math.inf < at_s < math.inf:
-            raise InvalidValueError(f"at_s must be finite, got {at_s!r}")
+        seconds, at_s = duration(seconds), number(at_s, "at_s")
         linear, measured_s = self.linear_, min(max(seconds, FLOOR_S), CEILING_S)
         if linear.seen_ < SETTLED:
             # Weighing by the measured favours the short ones, but it is all there is while predictions mean nothing.
@@ -133,7 +128,7 @@ class RobustSeconds:
             weight * (new - before)
             for weight, new, before in zip(old.prior_weight, fresh.prior_mean, old.prior_mean, strict=True)
         ]
-        moved = [sum(p * q for p, q in zip(row, pull, strict=True)) for row in old.covariance_]
+        moved = [dot(row, pull) for row in old.covariance_]
         fresh.weights_ = [max(weight + step, 0.0) for weight, step in zip(old.weights_, moved, strict=True)]
         fresh.covariance_, fresh.noise_, fresh.seen_ = old.covariance_, old.noise_, old.seen_
         self.linear_ = fresh
@@ -155,14 +150,12 @@ class RobustSeconds:
     def from_dict(cls, state: Mapping[str, Any]) -> RobustSeconds:
         """Read what `to_dict` wrote. Raises InvalidValueError."""
         state = table(state, "model")
-        spread = state.get("spread")
-        if isinstance(spread, bool) or not isinstance(spread, int | float) or not 0 <= spread <= 1:
-            raise InvalidValueError(f"spread must be a number between 0 and 1, got {spread!r}")
+        spread = number(state.get("spread"), "spread", minimum=0.0, maximum=1.0)
         linear = OnlineLinear.from_dict(state.get("linear", {}))
         if not linear.nonnegative:
             raise InvalidValueError("a model of seconds must be nonnegative")
         model = cls.__new__(cls)
-        model.linear_, model.drift_, model.spread_ = linear, Drift.from_dict(state.get("drift", {})), float(spread)
+        model.linear_, model.drift_, model.spread_ = linear, Drift.from_dict(state.get("drift", {})), spread
         model.chances = whole(state.get("chances"), "chances", maximum=MAX_CHANCES)
         return model
 
@@ -170,4 +163,4 @@ class RobustSeconds:
         learned_s = self.linear_.predict_one(features)
         if self.linear_.seen_ >= self.chances:
             return learned_s
-        return min(learned_s, sum(map(mul, self.linear_.prior_mean, features)))
+        return min(learned_s, dot(self.linear_.prior_mean, features))
