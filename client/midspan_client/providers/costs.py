@@ -55,7 +55,7 @@ def _prepare(models: Models, variant: VariantInfo) -> RobustSeconds:
     def make() -> RobustSeconds:
         known: ServerModel | None = variant.server_model
         prior = PRIOR_PREPARE if known is None else known.prepare_coefficients
-        return RobustSeconds(prior, (0.01, 0.01, 0.01), typical_s=0.01, chances=CHANCES)
+        return RobustSeconds(prior, (1e-4, 1e-4, 1e-4), typical_s=0.01, chances=CHANCES)
 
     return models.get(f"prepare/{variant.name}", make)
 
@@ -68,6 +68,6 @@ def _fixed(models: Models, variant: VariantInfo) -> RobustSeconds:
             fixed_s = variant.server_model.fixed_s
         else:
             fixed_s = variant.server_s.get("run", variant.macs / 1e9 * S_PER_GMAC)
-        return RobustSeconds((fixed_s,), 0.01, typical_s=0.02, chances=CHANCES)
+        return RobustSeconds((fixed_s,), 1e-4, typical_s=0.02, chances=CHANCES)
 
     return models.get(f"fixed/{variant.name}", make)

@@ -131,7 +131,7 @@ def _device_model(models: Models) -> BestOf:
 
     def make() -> BestOf:
         prior = (0.001, 0.0005, 0.0005, 0.0, 0.0)
-        return BestOf(prior, (0.01, 0.01, 0.002, 0.01, 0.01), SETS, typical_s=0.03, chances=CHANCES)
+        return BestOf(prior, (1e-4,) * 5, SETS, typical_s=0.03, chances=CHANCES)
 
     return models.get("device", make)
 
