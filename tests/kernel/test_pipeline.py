@@ -46,6 +46,26 @@ def test_stages_sum_to_the_server_time(make_pipeline):
         assert set(report["stages_s"]) == {"queue", "decode", "select", "prepare", "run", "other"}
 
 
+def test_in_a_batch_each_request_has_its_own_time_to_prepare_and_waits_for_its_mates(make_pipeline):
+    now, records = [0.0], []
+
+    class Slow(Engine):
+        @hookimpl
+        def midspan_prepare(self, request, decoded, variant):
+            now[0] += decoded.value
+            return super().midspan_prepare(request, decoded, variant)
+
+    class Watcher:
+        @hookimpl
+        def midspan_observe(self, record):
+            records.append(record)
+
+    make_pipeline(clock=lambda: now[0], watcher=Watcher, slow=Slow).infer([Request(b"1"), Request(b"2"), Request(b"x")])
+    assert [record.stages_s["prepare"] for record in records] == [1.0, 2.0, 0.0]
+    assert [record.server_s for record in records] == [3.0] * 3
+    assert [record.decoded and record.decoded.value for record in records] == [1, 2, None]
+
+
 def test_requests_of_one_variant_run_together(make_pipeline):
     pipeline = make_pipeline(engine=Engine)
     engine = pipeline._plugins.get_plugin("engine")

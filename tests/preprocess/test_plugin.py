@@ -12,7 +12,8 @@ from midspan.bundle import Block, Family, Variant
 from midspan.config import PluginsConfig
 from midspan.errors import BadPayloadError, PayloadTooLargeError, PluginError
 from midspan.hoststore import HostStore
-from midspan.types import Context, Decoded, Request
+from midspan.servermodel.trainer import name_of
+from midspan.types import Context, Decoded, Record, Request
 
 
 def variant(preprocessing):
@@ -36,15 +37,18 @@ FAMILY = Family("none", "side28", ("a", "b"), (variant(SMALL), variant(PREP)))
 @pytest.fixture
 def make_hook(tmp_path):
     """The hooks of a manager with the plug-in as it is installed, configured with `options`."""
-    store = HostStore(tmp_path / "host.sqlite")
+    store, made = HostStore(tmp_path / "host.sqlite", flush_s=0), []
 
     def make(**options):
         config = PluginsConfig(enabled=("preprocess",), options={"preprocess": options} if options else {})
         plugins = manager.build_manager(config)
+        made.append(plugins)
         manager.configure(plugins, config, Context(FAMILY, store, lambda: 0.0))
         return plugins.hook
 
     yield make
+    for plugins in made:
+        manager.close(plugins)
     store.close()
 
 
@@ -93,6 +97,38 @@ def test_bad_payloads_are_refused_before_a_variant_is_chosen(make_hook):
 
 def test_devices_are_told_the_formats_and_the_limit(make_hook):
     assert make_hook(max_pixels=7).midspan_describe() == [{"formats": ["JPEG", "PNG", "WEBP"], "max_pixels": 7}]
+
+
+def record_of(request, decoded, error=""):
+    stages_s = {"queue": 0.5, "decode": 0.001, "select": 0.0, "prepare": 0.02, "run": 0.008, "other": 0.001}
+    return Record(request, "side28", 0, stages_s, 0.53, 1, error, decoded)
+
+
+def test_what_an_answered_picture_cost_is_kept_and_nothing_else(make_hook, tmp_path):
+    hook, request = make_hook(), Request(encode(textured(1000, 600), "JPEG"))
+    decoded = hook.midspan_decode(request=request)
+    for record in (
+        record_of(request, decoded),
+        record_of(request, decoded, error="internal"),
+        record_of(request, Decoded("tensor", np.zeros(3))),
+        record_of(request, None, error="bad_payload"),
+    ):
+        hook.midspan_observe(record=record)
+    store = HostStore(tmp_path / "host.sqlite")
+    [sample] = store.samples(name_of("side28"))
+    store.close()
+    assert sample == pytest.approx((len(request.payload) / 1e6, 0.6, 0.021, 0.009))
+
+
+def test_the_report_has_the_model_that_the_host_knows(make_hook, tmp_path):
+    hook, record = make_hook(), record_of(Request(b""), None)
+    assert hook.midspan_report(record=record) == [{}]
+    store = HostStore(tmp_path / "host.sqlite")
+    store.publish(name_of("side28"), {"fixed_s": 0.1})
+    store.close()
+    [told] = make_hook().midspan_report(record=record)
+    assert told["server_model"]["fixed_s"] == 0.1
+    assert told["server_model"]["version"] >= 1
 
 
 def test_the_parameter_is_declared(make_hook):
