@@ -147,13 +147,31 @@ def test_a_clock_that_stands_still_teaches_and_logs_nothing(jpeg, tmp_path, link
     assert measured(path) == []
 
 
-def test_an_exchange_of_no_time_teaches_no_link(jpeg, tmp_path, link_of):
+@pytest.mark.parametrize("lie", [{}, {"server_s": 0.0, "stages_s": {"queue": 0.5}}])
+def test_an_exchange_of_no_time_teaches_no_link(jpeg, tmp_path, link_of, monkeypatch, lie):
     path, clock = tmp_path / "s.sqlite", Clock()
-    with make(path, clock, work=clock.step(0.02), providers=None) as client:
-        while client.classify(jpeg).route.name != "resized":
-            clock.now_s += 1
+    monkeypatch.setitem(globals(), "REPORT", {**REPORT, **lie})
+    with make(path, clock, providers=[ResizedProvider(Engine(clock.step(0.02)))]) as client:
+        for _ in range(3):
+            assert client.classify(jpeg).warnings == ()
         assert link_of(client).model_.linear_.seen_ == 0
-    assert {teaches for *_, teaches in measured(path)} == {0}
+    assert [teaches for *_, teaches in measured(path)] == [0, 0, 0]
+
+
+def test_a_jump_between_what_is_timed(jpeg, tmp_path, link_of):
+    clock = Clock()
+
+    class Jumpy(OriginalProvider):
+        def execute(self, route, photo, session):
+            answer = super().execute(route, photo, session)
+            clock.now_s -= 0.03
+            return answer
+
+    with make(tmp_path / "s.sqlite", clock, clock.step(0.05), providers=[Jumpy()]) as client:
+        answer = client.classify(jpeg)
+        assert (len(answer.warnings), link_of(client).model_.linear_.seen_) == (1, 0)
+        assert answer.measured.total_s == pytest.approx(answer.total_s)
+    assert measured(tmp_path / "s.sqlite") == []
 
 
 @pytest.mark.parametrize("jump_s", [-0.5, -1e6, 1e6])

@@ -64,8 +64,9 @@ def seen(client, network, name):
 
 
 def links(client):
-    return [client._memory.link(client._memory.place._replace(network=client._store.network_id(network))).model_.linear_.seen_
-            for network in ("wifi", "lte")]  # fmt: skip
+    ids = map(client._store.network_id, ("wifi", "lte"))
+    places = [client._memory.place._replace(network=network) for network in ids]
+    return [client._memory.link(place).model_.linear_.seen_ for place in places]
 
 
 def test_a_request_on_one_network_teaches_it(client, jpeg):

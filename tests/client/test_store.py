@@ -118,8 +118,10 @@ def test_the_first_layout_is_dropped_with_its_names(start, jpeg, tmp_path, caplo
         db.execute("PRAGMA user_version=1")
     assert b"WLAN" in contents(path)
     for _ in range(2):
-        use(path, start, jpeg)
-        assert b"WLAN" not in contents(path)
+        with Client(start().url, providers=[OriginalProvider()], store=path) as client:
+            assert b"WLAN" not in contents(path)  # from the start, also if this process is killed now
+            for _ in range(3):
+                client.classify(jpeg)
     assert [record.levelno for record in caplog.records] == [logging.WARNING]
     assert "made anew" in caplog.text
     assert rows(path, "SELECT count(*) FROM decisions") == [(6,)]
