@@ -7,20 +7,18 @@ import json
 import random
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from midspan.cli.link import describe
+from midspan.cli.progress import progress
 from midspan.errors import ConfigError, UnavailableError
 
 if TYPE_CHECKING:
-    from rich.console import Console
     from rich.table import Table
 
-    from midspan.config import Config
     from midspan.emulator import LinkProfile
     from midspan.workbench.demo import DemoRow, DemoSummary
     from midspan.workbench.photos import LabelledPhoto
@@ -53,6 +51,7 @@ def run(args: argparse.Namespace) -> int:
     from midspan.emulator import PROFILES
     from midspan.workbench.demo import POLICIES, run_demo, summarise
     from midspan.workbench.photos import at_several_sizes, bundled_photos, directory_photos
+    from midspan.workbench.serving import local_config
     from midspan.zoo.build import build_bundle
     from midspan_client import MidspanClientError
 
@@ -63,12 +62,15 @@ def run(args: argparse.Namespace) -> int:
     with console.status("Making the bundle, if it is not there"):
         build_bundle(args.bundle)
     with tempfile.TemporaryDirectory() as directory:
-        config = _config(args.bundle, Path(directory))
+        config = local_config(args.bundle, Path(directory))
         with console.status(f"Starting a real {args.server}"):
             server = LocalServer(args.server, config).start()
         try:
-            with _progress(console, len(links) * len(photos) * len(POLICIES)) as report:
-                rows = run_demo(args.server, config.server.host, config.server.http_port, photos, links, report=report)
+            with progress(console, len(links) * len(photos) * len(POLICIES)) as step:
+                host, port = config.server.host, config.server.http_port
+                rows = run_demo(
+                    args.server, host, port, photos, links, report=lambda row: step(f"{row.link}: {row.photo}")
+                )
         except MidspanClientError as error:
             raise UnavailableError(f"a request failed, so the demo did: {error}") from error
         finally:
@@ -85,30 +87,6 @@ def run(args: argparse.Namespace) -> int:
         json.dump({"server": args.server, **tables, "notes": notes}, sys.stdout, indent=1)
         print()
     return 0
-
-
-def _config(bundle: Path, directory: Path) -> Config:
-    from midspan.config import Config
-    from midspan.deploy.ports import free_ports
-
-    return Config.from_tables(
-        {
-            "plugins": {"enabled": ["preprocess", "onnxruntime"]},
-            "family": {"bundle": str(bundle.resolve())},
-            "server": free_ports(),
-            "host": {"store": str(directory / "host.sqlite")},
-        }
-    )
-
-
-@contextmanager
-def _progress(console: Console, total: int) -> Iterator[Callable[[DemoRow], None]]:
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (TextColumn("{task.description:<34}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console) as bar:
-        task = bar.add_task("", total=total)
-        yield lambda row: bar.update(task, advance=1, description=f"{row.link}: {row.photo}")
 
 
 def _table(summaries: Sequence[DemoSummary]) -> Table:

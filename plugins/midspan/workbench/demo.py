@@ -13,9 +13,10 @@ from typing import Final, Literal
 from midspan.emulator import LinkEmulator, LinkProfile
 from midspan.errors import UnavailableError
 from midspan.workbench.photos import LabelledPhoto
+from midspan.workbench.serving import warm_up
+from midspan.workbench.unchecked import UncheckedResizedProvider
 from midspan_client import Answer, Client
 from midspan_client.providers.original import OriginalProvider
-from midspan_client.providers.resized import ResizedProvider
 
 __all__ = ["CHOSEN", "POLICIES", "DemoRow", "DemoSummary", "run_demo", "summarise"]
 
@@ -23,7 +24,6 @@ CHOSEN: Final = "Midspan chooses"
 POLICIES: Final = (CHOSEN, "always original", "always resized")
 TIMEOUT_S: Final = 120.0
 """Per exchange: a megabyte over a 3G link takes ten seconds, and that is what the demo shows."""
-WARM_UPS: Final = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +73,15 @@ def run_demo(
     route failed and the client stepped in with another: the first request that does not go as planned ends the demo.
     """
     rows: list[DemoRow] = []
-    _warm_up(server, f"http://{host}:{port}", photos[0])
+    warm_up(server, f"http://{host}:{port}", photos[0].data)
     with ExitStack() as stack:
         link = stack.enter_context(LinkEmulator(host, port, links[0]))
         url = f"http://127.0.0.1:{link.port}"
-        providers = {CHOSEN: None, "always original": [OriginalProvider()], "always resized": [ResizedProvider()]}
+        providers = {
+            CHOSEN: None,
+            "always original": [OriginalProvider()],
+            "always resized": [UncheckedResizedProvider()],
+        }
         clients = {
             policy: stack.enter_context(Client(url, server=server, providers=providers[policy], timeout_s=TIMEOUT_S))
             for policy in POLICIES
@@ -98,14 +102,6 @@ def summarise(rows: Sequence[DemoRow]) -> list[DemoSummary]:
     for row in rows:
         groups.setdefault((row.link, row.policy), []).append(row)
     return [_summary(link, policy, group) for (link, policy), group in groups.items()]
-
-
-def _warm_up(server: Literal["triton", "torchserve"], url: str, photo: LabelledPhoto) -> None:
-    """Let every worker load what it loads late, or the first photos would teach the client a server that is not."""
-    for provider in (OriginalProvider(), ResizedProvider()):
-        with Client(url, server=server, providers=[provider]) as client:
-            for _ in range(WARM_UPS):
-                client.classify(photo.data)
 
 
 def _summary(link: str, policy: str, rows: Sequence[DemoRow]) -> DemoSummary:
