@@ -10,8 +10,9 @@ Triton can be asked over gRPC.
 """
 
 from midspan.routing.chooser import Choice
+from midspan.routing.energy import EnergyModel
 from midspan.routing.objective import Objective
-from midspan.routing.route import Route
+from midspan.routing.route import Part, Route
 from midspan_client.answer import Answer, Prediction, ServerAnswer, Stages
 from midspan_client.catalog import Catalog, VariantInfo
 from midspan_client.client import Client
@@ -41,12 +42,14 @@ __all__ = [
     "Client",
     "ConnectError",
     "Context",
+    "EnergyModel",
     "Engine",
     "MidspanClientError",
     "Models",
     "NetworkError",
     "Objective",
     "Outcome",
+    "Part",
     "Photo",
     "Prediction",
     "ProtocolError",

@@ -59,8 +59,12 @@ class RequestSession:
 
     @property
     def teaches(self) -> bool:
-        """Whether the seconds of this request tell of the link: one exchange, tried once, on an open connection."""
-        return self.attempts == 1 and len(self.exchanges) == 1 and self.exchanges[0].teaches
+        """Whether the seconds of this request tell of the link: one exchange, tried once, on an open connection.
+
+        Not where nothing is left of them without the server's: it knows its queue within bounds alone.
+        """
+        one = self.exchanges[0] if self.attempts == len(self.exchanges) == 1 else None
+        return one is not None and one.teaches and one.transfer_s > 0
 
     def since(self, started: float) -> float:
         """Seconds since the clock showed `started`, never negative or absurd."""

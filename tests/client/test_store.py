@@ -292,6 +292,14 @@ def test_what_does_not_tell_of_the_link_is_marked(start, jpeg, tmp_path, faults)
     assert logged(path, "attempts, teaches") == [(1, 1), (2, 0), (1, 0)]
 
 
+def test_a_queue_that_hides_the_link_is_marked(start, jpeg, tmp_path):
+    path, server = tmp_path / "s.sqlite", start()
+    server.report.update(server_s=60.0, queue_max_s=60.0, stages_s={"queue": 60.0})
+    with Client(server.url, providers=[OriginalProvider()], store=path) as client:
+        client.classify(jpeg)
+    assert logged(path, "send_s, teaches") == [(0.0, 0)]
+
+
 class Stranger(OriginalProvider):
     """Names and numbers that are allowed, but that no file can hold."""
 
