@@ -11,7 +11,7 @@ from typing import Any, Final
 from midspan.errors import ConfigError
 from midspan.workbench.placement.files import number, read_text
 
-__all__ = ["Cell", "Coefficients", "Line", "Noise", "read_coefficients"]
+__all__ = ["Cell", "Coefficients", "Constants", "Line", "Noise", "read_coefficients"]
 
 MAX_FILE_BYTES: Final = 1 << 20
 MAX_MS: Final = 1e6
@@ -66,26 +66,33 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True)
-class Coefficients:
-    """What a file of coefficients holds.
+class Constants:
+    """What PieSlicer is told, rather than learns.
 
     Attributes:
-        cells: one for each device and network.
         skip_below_bytes: the first fast check (section 5.2): a smaller photo is sent as it is.
         target_side_px: what photos are resized to; the second check compares with its square.
-        jpeg_quality: how they are encoded then.
         alpha: weight of the newest error in the delta.
         sent_bytes: mean size of what was preprocessed on the device.
-        fixed_s: cloud preparation (section 4.2).
 
     """
 
-    cells: tuple[Cell, ...]
     skip_below_bytes: int
     target_side_px: int
-    jpeg_quality: int
     alpha: float
     sent_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Coefficients:
+    """What a file of coefficients holds: a cell for each device and network, and what is the same in all.
+
+    `jpeg_quality` is that of resized photos, `fixed_s` the time of cloud preparation (section 4.2).
+    """
+
+    cells: tuple[Cell, ...]
+    constants: Constants
+    jpeg_quality: int
     fixed_s: float
 
 
@@ -105,15 +112,17 @@ def read_coefficients(path: Path) -> Coefficients:
 
 
 def _coefficients(tables: Any) -> Coefficients:
-    constants = _entry(tables, "constants")
+    table = _entry(tables, "constants")
     return Coefficients(
         cells=tuple(_cell(tables, device, network) for network in NETWORKS for device in DEVICES),
-        skip_below_bytes=_whole(constants, "skip_below_bytes", MAX_BYTES),
-        target_side_px=_whole(constants, "target_side_px", MAX_SIDE_PX),
-        jpeg_quality=_whole(constants, "jpeg_quality", 100),
-        alpha=number(constants.get("alpha"), "constants.alpha", 1.0),
-        sent_bytes=_whole(constants, "mean_preprocessed_bytes", MAX_BYTES),
-        fixed_s=number(constants.get("cloud_preparation_ms"), "constants.cloud_preparation_ms", MAX_MS) / 1e3,
+        constants=Constants(
+            skip_below_bytes=_whole(table, "skip_below_bytes", MAX_BYTES),
+            target_side_px=_whole(table, "target_side_px", MAX_SIDE_PX),
+            alpha=number(table.get("alpha"), "constants.alpha", 1.0),
+            sent_bytes=_whole(table, "mean_preprocessed_bytes", MAX_BYTES),
+        ),
+        jpeg_quality=_whole(table, "jpeg_quality", 100),
+        fixed_s=number(table.get("cloud_preparation_ms"), "constants.cloud_preparation_ms", MAX_MS) / 1e3,
     )
 
 
@@ -149,8 +158,8 @@ def _entry(table: Any, key: str) -> Mapping[str, Any]:
     return found
 
 
-def _whole(constants: Mapping[str, Any], key: str, most: int) -> int:
-    value = number(constants.get(key), f"constants.{key}", most, 1)
+def _whole(table: Mapping[str, Any], key: str, most: int) -> int:
+    value = number(table.get(key), f"constants.{key}", most, 1)
     if value != int(value):
         raise ConfigError(f"constants.{key} must be a whole number, got {value}")
     return int(value)

@@ -26,9 +26,9 @@ LAG_ONE: Final = 0.8
 
 
 def sigma(mape: float) -> float:
-    """The σ of a log-normal factor f of mean 1 with E|f - 1| = mape.
+    """Standard deviation s of the logarithm of a log-normal factor f of mean 1 with E|f - 1| = mape.
 
-    With ln f normal, of mean -σ²/2, E|f - 1| = 2 (2 Φ(σ/2) - 1), Φ the normal distribution; this solves it for σ.
+    With ln f normal, of mean -s²/2, E|f - 1| = 2 (2 Φ(s/2) - 1), Φ the normal distribution; this solves it for s.
     """
     return 2 * NormalDist().inv_cdf(0.5 + mape / 4)
 
@@ -75,4 +75,4 @@ def _costs(
 
     original_bytes = photo.size.photo_bytes
     on_device_s = cell.on_device.seconds(original_bytes) * device
-    return cost(on_device_s, photo.sent_bytes or coefficients.sent_bytes), cost(0.0, original_bytes)
+    return cost(on_device_s, photo.sent_bytes or coefficients.constants.sent_bytes), cost(0.0, original_bytes)

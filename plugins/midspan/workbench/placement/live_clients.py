@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from midspan.emulator import LinkProfile, LinkTrace
-from midspan.workbench.placement.cells import Coefficients
+from midspan.workbench.placement.cells import Constants
 from midspan.workbench.placement.live_device import StretchedEngine
 from midspan.workbench.placement.live_steering import Steering, steered_providers
 from midspan.workbench.placement.pieslicer import PieSlicer
@@ -31,8 +31,6 @@ TIMEOUT_S: Final = 120.0
 """Per exchange: a megabyte over a 3G link takes ten seconds."""
 ALPHA: Final = 0.5
 """PieSlicer, section 6.4."""
-FIXED_S: Final = 0.001
-"""Its cloud preparation (section 4.2)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +93,8 @@ def _policy(name: str, variant: VariantInfo) -> Policy | None:
     return makers[name]()
 
 
-def _constants(variant: VariantInfo) -> Coefficients:
+def _constants(variant: VariantInfo) -> Constants:
     """PieSlicer's, for this variant: the published ones are of pictures of 331 pixels and 53 kB."""
     sizes = [encoding.bytes_mean for encoding in encodings(variant) if encoding.quality == QUALITY]
     sent_bytes = round((sizes and sizes[0]) or BYTES_PER_PIXEL * variant.side_px**2)
-    return Coefficients((), sent_bytes, variant.side_px, QUALITY, ALPHA, sent_bytes, FIXED_S)
+    return Constants(sent_bytes, variant.side_px, ALPHA, sent_bytes)

@@ -115,6 +115,7 @@ class Ours:
 
 def photo_of(size: PhotoSize) -> Photo:
     """A photo of that size whose header reads as a JPEG of three colours; nothing follows but zeros."""
-    width, height = size.width_px.to_bytes(2, "big"), size.height_px.to_bytes(2, "big")
+    # Wider pictures are no JPEGs, but there are such photos.
+    width, height = (min(side_px, 0xFFFF).to_bytes(2, "big") for side_px in (size.width_px, size.height_px))
     start_of_frame = b"\xff\xc0\x00\x11\x08" + height + width + b"\x03" + 9 * b"\x00"  # ITU-T T.81, B.2.2
     return Photo((b"\xff\xd8" + start_of_frame).ljust(size.photo_bytes, b"\x00"))

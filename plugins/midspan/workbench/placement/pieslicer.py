@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from midspan.estimate.delta import DeltaLink
 from midspan.estimate.retrained import RetrainedLinear
-from midspan.workbench.placement.cells import Coefficients
+from midspan.workbench.placement.cells import Constants
 from midspan.workbench.placement.request import Choice, Measured, PhotoSize
 
 __all__ = ["PieSlicer"]
@@ -16,19 +16,19 @@ class PieSlicer:
     What would be sent is "the average size of previously preprocessed images", at first the published one.
 
     Args:
-        coefficients: the constants of the published code.
+        constants: those of the published code.
         delta: adapt to the network's variations (False: the line alone).
         checks: skip the models for small photos.
 
     """
 
-    def __init__(self, coefficients: Coefficients, *, delta: bool = True, checks: bool = True) -> None:
+    def __init__(self, constants: Constants, *, delta: bool = True, checks: bool = True) -> None:
         self._device = RetrainedLinear(1)
         self._cloud = RetrainedLinear(1)
-        self._link = DeltaLink(coefficients.alpha if delta else 0.0)
-        self._skip_below_bytes = coefficients.skip_below_bytes if checks else 0
-        self._skip_below_pixels = coefficients.target_side_px**2 if checks else 0
-        self._sent_bytes, self._sent = float(coefficients.sent_bytes), 1
+        self._link = DeltaLink(constants.alpha if delta else 0.0)
+        self._skip_below_bytes = constants.skip_below_bytes if checks else 0
+        self._skip_below_pixels = constants.target_side_px**2 if checks else 0
+        self._sent_bytes, self._sent = float(constants.sent_bytes), 1
 
     def choose(self, photo: PhotoSize, at_s: float) -> Choice:
         """The checks, then the models."""

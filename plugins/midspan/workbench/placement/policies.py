@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Protocol, TypeAlias
 
-from midspan.workbench.placement.cells import Coefficients
+from midspan.workbench.placement.cells import Constants
 from midspan.workbench.placement.ours import MeanSize, Ours, Witness
 from midspan.workbench.placement.pieslicer import PieSlicer
 from midspan.workbench.placement.request import Choice, Measured, PhotoSize, Request
@@ -78,15 +78,15 @@ class Clairvoyant:
         self._at += 1
 
 
-def policies(coefficients: Coefficients, witness: Witness | None = None) -> Mapping[str, Factory]:
+def policies(constants: Constants, witness: Witness | None = None) -> Mapping[str, Factory]:
     """All of them, by name, in the order of tables. `witness` sees what `ours` measures."""
-    side_px, sent_bytes = coefficients.target_side_px, coefficients.sent_bytes
+    side_px, sent_bytes = constants.target_side_px, constants.sent_bytes
     return {
         LOCAL: lambda requests: Static("local"),
         REMOTE: lambda requests: Static("remote"),
-        PIESLICERS[0]: lambda requests: PieSlicer(coefficients),
-        PIESLICERS[1]: lambda requests: PieSlicer(coefficients, delta=False),
-        PIESLICERS[2]: lambda requests: PieSlicer(coefficients, checks=False),
+        PIESLICERS[0]: lambda requests: PieSlicer(constants),
+        PIESLICERS[1]: lambda requests: PieSlicer(constants, delta=False),
+        PIESLICERS[2]: lambda requests: PieSlicer(constants, checks=False),
         f"{OURS}-meansize": lambda requests: Ours(side_px, providers=(OriginalProvider(), MeanSize(sent_bytes))),
         OURS: lambda requests: Ours(side_px, witness),
         TRUE_MEANS: Clairvoyant.of_means,

@@ -40,7 +40,7 @@ def simulate(
     taken = in_order(photos, requests, seed)
     results = []
     for cell in coefficients.cells:
-        makers = policies(coefficients, witness(cell))
+        makers = policies(coefficients.constants, witness(cell))
         drawn = draw_requests(cell, coefficients, taken, seed)
         results.append(compete(cell.device, cell.network, drawn, makers, learn=learn, seed=seed))
         report(results[-1])

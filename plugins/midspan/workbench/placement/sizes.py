@@ -96,7 +96,7 @@ def _row(row: dict[str, str]) -> SizedPhoto:
 
 
 def _measured(path: Path, data: bytes, engine: Engine, coefficients: Coefficients) -> SizedPhoto:
-    header, side_px = read_header(data), coefficients.target_side_px
+    header, side_px = read_header(data), coefficients.constants.target_side_px
     if not 0 < header.width_px * header.height_px <= MAX_PIXELS:
         raise ConfigError(f"{path} is no JPEG, PNG or WebP of at most {MAX_PIXELS} pixels")
     try:
