@@ -34,7 +34,7 @@ GROUP = "midspan.routes"
 
 
 class Model(Protocol):
-    """Something that learns and can be saved as JSON: all of `midspan.estimate` are such."""
+    """Something that learns and can be saved as JSON, 16 KiB at most: all of `midspan.estimate` are such."""
 
     def to_dict(self) -> dict[str, Any]:
         """Everything, as JSON."""
@@ -54,7 +54,8 @@ class Models(Protocol):
         """The model of that name; made by `make`, its prior, where nothing usable was saved.
 
         The same object comes back until the client closes, or, with `per_network`, until the network changes. Change
-        it in `learn` only: what changed there is saved.
+        it in `learn` only: what changed there is saved. Where the network changed while a request was under way,
+        `learn` gets copies of what it keeps per network: nobody knows which of both it measured.
         """
 
 
