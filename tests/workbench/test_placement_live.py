@@ -16,8 +16,9 @@ from midspan.workbench.placement.live import MAX_FAILURES, LivePlan, LiveRequest
 from midspan.workbench.placement.live_clients import POLICIES, LiveCell
 from midspan.workbench.placement.live_device import DEVICES, StretchedEngine
 from midspan.workbench.placement.live_picture import draw
-from midspan.workbench.placement.live_scores import STATIC_MINIMUM, score_run
+from midspan.workbench.placement.live_scores import STATIC_MINIMUM, score_run, summarise
 from midspan.workbench.placement.live_steering import Steering
+from midspan.workbench.placement.policies import PIESLICERS
 from midspan_client import Client, MidspanClientError, Photo
 
 QUICK = LinkProfile("quick", up_mbps=40, down_mbps=80, delay_ms=2, jitter_ms=0.5)
@@ -133,6 +134,7 @@ def test_scores_by_hand():
     assert ours.bandwidth_share == pytest.approx(60 / 300)
     assert ours.local_share == pytest.approx(1 / 3)
     assert ours.requests == 3
+    assert summarise([least, local, remote, ours]) == [], "PieSlicer is not there"
     assert draw([least, local, remote, ours], "A title").startswith(b"\x89PNG")
 
 
@@ -164,6 +166,11 @@ def test_a_short_run(triton, photos, tmp_path):
     assert all(row.requests == 4 and row.answers_equal == 1 for row in rows.values())
     assert rows["local"].local_share == 1
     assert rows["remote"].bandwidth_share == 1
+    (summary,) = summarise(list(rows.values()))
+    static, ours = rows[summary.better_static], rows["ours"]
+    assert static.mean_ms == min(rows["local"].mean_ms, rows["remote"].mean_ms)
+    assert summary.mean_ratio == ours.mean_ms / static.mean_ms
+    assert summary.pieslicer_regret_ms == min(rows[name].mean_regret_ms for name in PIESLICERS)
     assert {path.name for path in tmp_path.glob("*.sqlite")} == {f"phone-quick-{name}.sqlite" for name in POLICIES}
 
 

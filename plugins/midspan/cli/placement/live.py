@@ -29,12 +29,13 @@ if TYPE_CHECKING:
     from midspan.workbench.photos import LabelledPhoto
     from midspan.workbench.placement.live import LiveRun
     from midspan.workbench.placement.live_clients import LiveCell
-    from midspan.workbench.placement.live_scores import LiveScore
+    from midspan.workbench.placement.live_scores import LiveScore, LiveSummary
 
 SIDES_PX = (180, 300, None, 800, 1300, 2100, 3400)
 """Longer sides that photos get in turn, from a preview to a camera's; None leaves one as it is."""
 MAX_PHOTOS = 2000
 HEADS = ("", "p50", "p95", "p99", "mean", "regret", "F1", "local", "sent", "class")
+SUMMARY_HEADS = ("", "better", "mean", "p50", "p95", "regret", "PieSlicer's")
 
 
 def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -70,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
     from rich.console import Console
 
     from midspan.deploy.local import LocalServer
-    from midspan.workbench.placement.live_scores import score_run
+    from midspan.workbench.placement.live_scores import score_run, summarise
     from midspan.workbench.serving import local_config
     from midspan.zoo.build import build_bundle
 
@@ -87,7 +88,8 @@ def run(args: argparse.Namespace) -> int:
         runs = _run_cells(args, config, photos, cells, console)
     scores = [score for one in runs for score in score_run(one)]
     failures = [failure for one in runs for failure in one.failures]
-    console.print(_table(scores))
+    summaries = summarise(scores)
+    console.print(_table(scores), _summary_table(summaries), sep="\n\n")
     notes = _notes(args, photos, cells)
     for note in notes:
         console.print(f"- {note}", style="dim", markup=False)
@@ -97,8 +99,8 @@ def run(args: argparse.Namespace) -> int:
         _draw(args.picture, scores, f"{args.server}, {scores[0].requests} photos a cell")
     if args.json:
         requests = [asdict(request) for one in runs for request in one.requests]
-        rows = [asdict(score) for score in scores]
-        print(json.dumps({"rows": rows, "failures": failures, "notes": notes, "requests": requests}, indent=1))
+        tables = {"rows": [asdict(score) for score in scores], "summaries": [asdict(one) for one in summaries]}
+        print(json.dumps({**tables, "failures": failures, "notes": notes, "requests": requests}, indent=1))
     return 1 if failures else 0
 
 
@@ -205,19 +207,34 @@ def _notes(args: argparse.Namespace, photos: Sequence[LabelledPhoto], cells: Seq
 
 
 def _table(scores: Sequence[LiveScore]) -> Table:
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-
     from midspan.workbench.placement.policies import OURS
 
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0), caption="Times in ms.")
-    for head in HEADS:
-        table.add_column(head, justify="right" if head else "left", no_wrap=True)
+    table = _empty_table(HEADS, "Times in ms.")
     for before, score in zip([None, *scores], scores, strict=False):
         if before is None or (before.device, before.link) != (score.device, score.link):
             table.add_section()
             table.add_row(f"{score.device} over {score.link}", style="bold")
         table.add_row(*_cells_of(score), style="bold" if score.policy == OURS else "")
+    return table
+
+
+def _summary_table(summaries: Sequence[LiveSummary]) -> Table:
+    caption = "ours over the better static choice; regret in ms, and the least of PieSlicer's variants"
+    table = _empty_table(SUMMARY_HEADS, caption)
+    for one in summaries:
+        ratios = (f"{ratio:.3f}" for ratio in (one.mean_ratio, one.p50_ratio, one.p95_ratio))
+        regrets = (f"{one.regret_ms:.1f}", f"{one.pieslicer_regret_ms:.1f}")
+        table.add_row(f"{one.device} over {one.link}", one.better_static, *ratios, *regrets)
+    return table
+
+
+def _empty_table(heads: Sequence[str], caption: str) -> Table:
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0), caption=caption)
+    for head in heads:
+        table.add_column(head, justify="right" if head else "left", no_wrap=True)
     return table
 
 

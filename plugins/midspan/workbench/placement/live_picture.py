@@ -35,11 +35,11 @@ def draw(scores: Sequence[LiveScore], title: str) -> bytes:
     rows = -(-len(cells) // columns)
     figure = Figure(figsize=(5.2 * max(columns, 2), 3.2 * rows + 1), layout="constrained", dpi=100)
     FigureCanvasAgg(figure)
-    panels = figure.subplots(rows, columns, squeeze=False).flat
+    panels = list(figure.subplots(rows, columns, squeeze=False).flat)
     for panel, cell in zip(panels, cells, strict=False):
         _draw_cell(panel, [score for score in scores if (score.device, score.link) == cell])
         panel.set_title(" over ".join(cell))
-    for panel in list(panels)[len(cells) :]:
+    for panel in panels[len(cells) :]:
         panel.set_axis_off()
     handles, labels = figure.axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False)

@@ -10,11 +10,11 @@ import numpy as np
 
 from midspan.workbench.placement.live import LiveRequest, LiveRun
 from midspan.workbench.placement.live_clients import POLICIES
-from midspan.workbench.placement.policies import LOCAL, REMOTE
+from midspan.workbench.placement.policies import LOCAL, OURS, PIESLICERS, REMOTE
 from midspan.workbench.placement.request import Choice
 from midspan.workbench.placement.scores import PERCENTILES, f1_score
 
-__all__ = ["STATIC_MINIMUM", "LiveScore", "score_run"]
+__all__ = ["STATIC_MINIMUM", "LiveScore", "LiveSummary", "score_run", "summarise"]
 
 STATIC_MINIMUM: Final = "static minimum"
 """The quicker of the two static policies' answers to each photo."""
@@ -57,6 +57,40 @@ class LiveScore:
     answers_equal: float
 
 
+@dataclass(frozen=True, slots=True)
+class LiveSummary:
+    """`ours` against the others in one cell.
+
+    Attributes:
+        device: of the cell.
+        link: of the cell.
+        better_static: "local" or "remote": the one with the lower mean.
+        mean_ratio: mean over the better static one's.
+        p50_ratio: percentile over the lower of the two statics'.
+        p95_ratio: the same.
+        regret_ms: mean regret.
+        pieslicer_regret_ms: the least that a variant of PieSlicer has.
+
+    """
+
+    device: str
+    link: str
+    better_static: str
+    mean_ratio: float
+    p50_ratio: float
+    p95_ratio: float
+    regret_ms: float
+    pieslicer_regret_ms: float
+
+
+def summarise(scores: Sequence[LiveScore]) -> list[LiveSummary]:
+    """One for each cell of which all policies have a row."""
+    cells: dict[tuple[str, str], dict[str, LiveScore]] = {}
+    for score in scores:
+        cells.setdefault((score.device, score.link), {})[score.policy] = score
+    return [_summary(rows) for rows in cells.values() if set(POLICIES) <= set(rows)]
+
+
 def score_run(run: LiveRun) -> list[LiveScore]:
     """A row for each policy, after one for the static minimum; none without a photo."""
     by_policy: dict[str, dict[int, LiveRequest]] = {}
@@ -71,6 +105,21 @@ def score_run(run: LiveRun) -> list[LiveScore]:
     quicker = [min(pair, key=lambda one: one.total_s) for pair in zip(taken[LOCAL], taken[REMOTE], strict=True)]
     statics: dict[Choice, list[LiveRequest]] = {"local": taken[LOCAL], "remote": taken[REMOTE]}
     return [_score(policy, chosen, statics, quicker) for policy, chosen in {STATIC_MINIMUM: quicker, **taken}.items()]
+
+
+def _summary(rows: Mapping[str, LiveScore]) -> LiveSummary:
+    ours, statics = rows[OURS], (rows[LOCAL], rows[REMOTE])
+    static = min(statics, key=lambda row: row.mean_ms)
+    return LiveSummary(
+        device=ours.device,
+        link=ours.link,
+        better_static=static.policy,
+        mean_ratio=ours.mean_ms / static.mean_ms,
+        p50_ratio=ours.p50_ms / min(row.p50_ms for row in statics),
+        p95_ratio=ours.p95_ms / min(row.p95_ms for row in statics),
+        regret_ms=ours.mean_regret_ms,
+        pieslicer_regret_ms=min(rows[name].mean_regret_ms for name in PIESLICERS),
+    )
 
 
 def _score(
