@@ -108,11 +108,13 @@ class Trainer:
         return sampled - before >= wanted and self._clock() - at >= SPACING_S
 
     def _train(self, store: HostStore, name: str, sampled: int, fit: Fit) -> None:
-        self._trained[name] = sampled, self._clock()
         try:
-            store.publish(name, fit(store.samples(name)))
+            published = store.publish(name, fit(store.samples(name)))
         except ValueError as error:  # the last model stays, and the next samples get their chance
             log.info("no model of the time of %s this time: %s", self._names[name], error)
+            published = True
+        if published:  # else the disk is busy, and it stays due
+            self._trained[name] = sampled, self._clock()
 
     def _read(self, store: HostStore) -> None:
         published = store.published()
