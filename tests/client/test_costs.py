@@ -71,7 +71,7 @@ def test_the_parts_are_what_the_sums_are_made_of(provider):
 
 
 @pytest.mark.parametrize(
-    "shot", [photo(size_bytes=12_000), photo(width_px=3000, height_px=224), photo(width_px=200, height_px=3000)]
+    "shot", [photo(size_bytes=12_000), photo(width_px=224, height_px=224), photo(width_px=100, height_px=400)]
 )
 def test_small_files_and_small_pictures_need_no_model(shot):
     assert ResizedProvider().enumerate(shot, catalog()) == []

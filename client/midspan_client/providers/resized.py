@@ -53,17 +53,17 @@ class ResizedProvider:
 
         None where the server does not read `preprocessed`, nor for transparent, animated, CMYK or 16-bit pictures:
         there the server's own rules decide. And none where PieSlicer's two checks (section 5.2) say at once that it
-        cannot pay: a photo of no more bytes than would be sent, or one that would be enlarged.
+        cannot pay: a photo of no more bytes than would be sent, or of no more pixels.
         """
         readable = catalog.parameters is None or PARAMETER_PREPROCESSED in catalog.parameters
         header, photo_bytes = photo.header, len(photo.data)
         if self._engine is None or not readable or not header.simple or photo.megapixels > MAX_MEGAPIXELS:
             return []
-        shorter_px = min(header.width_px, header.height_px)
+        photo_px = header.width_px * header.height_px
         return [
             Candidate(self.name, variant, codec=f"jpeg{encoding.quality}", plan={"encoding": encoding})
             for variant in catalog.variants
-            if 0 < variant.side_px < shorter_px and variant.interpolation in ("", INTERPOLATION)
+            if 0 < variant.side_px**2 < photo_px and variant.interpolation in ("", INTERPOLATION)
             for encoding in encodings(variant)
             if photo_bytes > (encoding.bytes_mean or BYTES_PER_PIXEL * variant.side_px**2)
         ]
