@@ -25,6 +25,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from midspan_client.schema import SCHEMA, TABLES, TRIM, VERSION
+
 __all__ = ["EVERYWHERE", "LogRow", "Store"]
 
 EVERYWHERE = ""
@@ -37,32 +39,7 @@ MAX_MODELS = 2_000
 MAX_STATE_BYTES = 16_384
 MAX_WAL_BYTES = 2**20
 BUSY_S = 0.05
-_VERSION = 2
 _SALT_BYTES = 16
-# A row that is replaced gets a new, highest id: so ids tell in all three tables what is newest, and no clock is asked.
-_SCHEMA = """
-BEGIN IMMEDIATE;
-DROP TABLE IF EXISTS models;
-DROP TABLE IF EXISTS decisions;
-CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE networks (id INTEGER PRIMARY KEY, network TEXT NOT NULL UNIQUE);
-CREATE TABLE models (
-    id INTEGER PRIMARY KEY, origin TEXT NOT NULL, network TEXT NOT NULL, name TEXT NOT NULL, state TEXT NOT NULL,
-    UNIQUE (origin, network, name));
-CREATE TABLE decisions (
-    id INTEGER PRIMARY KEY, at REAL, origin TEXT, network TEXT, device TEXT, route TEXT, provider TEXT, variant TEXT,
-    attempts INTEGER, degraded TEXT, photo_bytes INTEGER, width_px INTEGER, height_px INTEGER,
-    predicted_bytes_up INTEGER, predicted_device_s REAL, predicted_send_s REAL, predicted_server_s REAL,
-    predicted_prepare_s REAL, predicted_device_sd_s REAL, predicted_send_sd_s REAL, predicted_server_sd_s REAL,
-    bytes_up INTEGER, work_s REAL, device_s REAL, send_s REAL, server_s REAL, prepare_s REAL, total_s REAL,
-    teaches INTEGER);
-"""
-_TRIM = (
-    "DELETE FROM networks WHERE id <= (SELECT id FROM networks ORDER BY id DESC LIMIT 1 OFFSET :networks)",
-    "DELETE FROM models WHERE network != '' AND network NOT IN (SELECT network FROM networks)",
-    "DELETE FROM models WHERE id <= (SELECT id FROM models ORDER BY id DESC LIMIT 1 OFFSET :models)",
-    "DELETE FROM decisions WHERE id <= (SELECT max(id) FROM decisions) - :rows",
-)
 _logger = logging.getLogger("midspan_client")
 
 
@@ -226,10 +203,12 @@ class Store:
         try:
             db = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
             self._db = db
+            version = _checked_version(db)
             db.execute("PRAGMA journal_mode=WAL")
             db.execute("PRAGMA synchronous=NORMAL")
             db.execute(f"PRAGMA journal_size_limit={MAX_WAL_BYTES}")
-            self._make(db)
+            if version != VERSION:
+                self._make(db, version)
             self._read(db)
         except (sqlite3.Error, OSError) as error:
             self._warn(error)
@@ -237,23 +216,18 @@ class Store:
                 self._db.close()
                 self._db = None
 
-    def _make(self, db: sqlite3.Connection) -> None:
+    def _make(self, db: sqlite3.Connection, version: int) -> None:
         """Bring a file that is new, or of the first layout, to this one."""
-        version = _version(db)
-        if version not in (0, 1, _VERSION):
-            raise sqlite3.DatabaseError(f"has version {version}; this client reads {_VERSION}")
-        if version == _VERSION:
-            return
         db.execute("PRAGMA secure_delete=ON")  # what is dropped is overwritten, too
         try:
-            db.executescript(_SCHEMA)
+            db.executescript(SCHEMA)
             db.execute("INSERT INTO meta VALUES ('salt', ?)", (self._salt.hex(),))
-            db.execute(f"PRAGMA user_version={_VERSION}")
+            db.execute(f"PRAGMA user_version={VERSION}")
             db.execute("COMMIT")
         except sqlite3.Error:
             with contextlib.suppress(sqlite3.Error):
                 db.execute("ROLLBACK")
-            if _version(db) != _VERSION:  # else another process made it just now
+            if _version(db) != VERSION:  # else another process made it just now
                 raise
         if version == 1:
             _logger.warning("the store %s is made anew: its old layout held the names of networks", self._path)
@@ -281,7 +255,7 @@ class Store:
             db.executemany("INSERT OR REPLACE INTO networks (network) VALUES (?)", [(one,) for one in self._used])
             db.executemany("INSERT OR REPLACE INTO models (origin, network, name, state) VALUES (?, ?, ?, ?)", models)
             db.executemany(_INSERT, self._rows)
-            for statement in _TRIM:
+            for statement in TRIM:
                 db.execute(statement, limits)
             db.execute("COMMIT")
         except sqlite3.Error:
@@ -297,6 +271,17 @@ class Store:
 
 def _version(db: sqlite3.Connection) -> int:
     return int(db.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _checked_version(db: sqlite3.Connection) -> int:
+    """0 of a new file. Raises DatabaseError for a file that is not ours to change."""
+    version = _version(db)
+    if version not in (0, *TABLES):
+        raise sqlite3.DatabaseError(f"has version {version}; this client reads {VERSION}")
+    found = {name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    if found != TABLES.get(version, set()) and _version(db) == version:  # else another process made it just now
+        raise sqlite3.DatabaseError("is another program's file")
+    return version
 
 
 def _json(key: tuple[str, str], state: Callable[[], dict[str, Any]]) -> str:

@@ -454,6 +454,18 @@ def test_a_newer_layout_is_left_alone(start, jpeg, tmp_path, caplog):
     assert rows(path, "SELECT count(*) FROM sqlite_master") == [(0,)]
 
 
+@pytest.mark.parametrize("version", [0, 1, 2])
+def test_another_programs_file_is_left_alone(start, jpeg, tmp_path, caplog, version):
+    path = tmp_path / "s.sqlite"
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("CREATE TABLE models (x)")
+        db.execute(f"PRAGMA user_version={version}")
+    whole = contents(path)
+    use(path, start, jpeg)
+    assert [record.message.rpartition(": ")[2] for record in caplog.records] == ["is another program's file"]
+    assert contents(path) == whole
+
+
 @pytest.mark.parametrize("state", ["{}", "[]", "null", "nonsense", '{"linear": {"weights": [1e999]}}', "deep"])
 def test_a_damaged_model_is_dropped(start, jpeg, tmp_path, state):
     path, server = tmp_path / "s.sqlite", start()
