@@ -3,30 +3,30 @@
 from __future__ import annotations
 
 import argparse
-import json
 from dataclasses import replace
 from pathlib import Path
+
+from midspan.cli.bench.table import show
 
 MAX_PHOTOS = 100
 
 
 def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the command and its sub-commands."""
-    parser = commands.add_parser("bench", help="measure Midspan against its peers")
-    benches = parser.add_subparsers(metavar="BENCH", required=True)
-    overhead = benches.add_parser("overhead", help="Midspan against bare models on both servers, and the client's cost")
+    """Add the command."""
+    overhead = commands.add_parser(
+        "overhead", help="Midspan against bare models on both servers, and the client's cost"
+    )
     overhead.add_argument("--config", default="midspan.toml", metavar="FILE", help="default: %(default)s")
     overhead.add_argument("--images", metavar="DIR", help="JPEGs to send, with labels.csv; default: the 20 of foolbox")
     overhead.add_argument("--server", choices=["triton", "torchserve", "both"], default="both")
     overhead.add_argument("--quick", action="store_true", help="a tenth of the requests: shows that it works, no more")
     overhead.add_argument("--json", action="store_true", help="print JSON")
-    overhead.set_defaults(run=run_overhead)
+    overhead.set_defaults(run=run)
 
 
-def run_overhead(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> int:
     """Start the servers, measure, print a table; 0 even where a limit is missed, since the table says so."""
     from rich.console import Console
-    from rich.table import Table
 
     from midspan.config import Config
     from midspan.deploy.ports import free_ports
@@ -42,12 +42,5 @@ def run_overhead(args: argparse.Namespace) -> int:
         for kind in ("triton", "torchserve") if args.server == "both" else (args.server,):
             local = replace(config, server=replace(config.server, **free_ports()))
             rows += overhead.measure_server(kind, local, payloads, sizes, status.update)
-    if args.json:
-        print(json.dumps({"rows": [row.to_json() for row in rows]}, indent=1))
-        return 0
-    table = Table("measure", "ours", "peer", "ratio", "limit", "", title="What Midspan costs")
-    for row in rows:
-        cells = (f"{row.ours:.3f} {row.unit}", f"{row.peer:.3f} {row.unit}", f"{row.ratio:.3f}", row.limit)
-        table.add_row(row.measure, *cells, "holds" if row.holds else "MISSED")
-    Console().print(table)
+    show("What Midspan costs", rows, {}, as_json=args.json)
     return 0
