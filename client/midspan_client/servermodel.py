@@ -34,7 +34,7 @@ class ServerModel:
     Attributes:
         version: grows with each training.
         prepare_coefficients: seconds to prepare (decode, resize, normalise): once, for each megabyte (1e6 bytes) of
-            payload, for each megapixel of the picture in it. None is negative.
+            payload, for each megapixel that comes out of the decoder (`midspan.estimate.features`). None is negative.
         prepare_relative_sd: standard deviation of the error, as a fraction of the predicted seconds.
         fixed_s: seconds for everything else, whatever the photo.
         fixed_relative_sd: the same for them.
@@ -50,7 +50,7 @@ class ServerModel:
     samples: int
 
     def prepare_s(self, megabytes: float, megapixels: float) -> float:
-        """Predicted seconds to prepare a payload of this size."""
+        """Predicted seconds to prepare a payload of this size; `megapixels` come out of the decoder."""
         once_s, per_megabyte_s, per_megapixel_s = self.prepare_coefficients
         return once_s + per_megabyte_s * megabytes + per_megapixel_s * megapixels
 

@@ -26,7 +26,7 @@ key                      meaning
 ======================== =============================================================================
 `version`                grows with every training, restarts included: of two models take the higher
 `prepare_s`              seconds of the stages decode and prepare, as three numbers not below 0: once,
-                         for each megabyte (1e6 bytes) of payload, for each megapixel of its picture
+                         for each megabyte (1e6 bytes) of payload, for each megapixel decoded of it
 `prepare_relative_sd`    how far a measured one is off, as a fraction of the predicted one
 `fixed_s`                seconds of all other stages but the queue
 `fixed_relative_sd`      how far they are off, as a fraction

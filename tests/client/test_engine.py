@@ -10,11 +10,11 @@ import pytest
 from PIL import Image, PngImagePlugin
 
 from midspan.bundle import Preprocessing
+from midspan.estimate.features import DECODE_MARGIN
 from midspan.preprocess.header import read_header
 from midspan.preprocess.prepare import prepare
 from midspan_client.engine import PillowEngine
 from midspan_client.photo import Photo
-from midspan_client.providers.resized import OVERSAMPLING
 
 PREP = Preprocessing(96, 110, (0.0,) * 3, (1.0,) * 3)
 QUALITY = 100
@@ -76,7 +76,7 @@ def sent(payload, quality=QUALITY):
     """What the route `resized` sends."""
     engine = PillowEngine()
     assert Photo(payload).header.simple
-    image = engine.decode(payload, OVERSAMPLING * PREP.resize_px)
+    image = engine.decode(payload, DECODE_MARGIN * PREP.resize_px)
     return engine.encode(engine.resize(image, PREP.resize_px, PREP.side_px), quality)
 
 

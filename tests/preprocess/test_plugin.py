@@ -117,7 +117,7 @@ def test_what_an_answered_picture_cost_is_kept_and_nothing_else(make_hook, tmp_p
     store = HostStore(tmp_path / "host.sqlite")
     [sample] = store.samples(name_of("side28"))
     store.close()
-    assert sample == pytest.approx((len(request.payload) / 1e6, 0.6, 0.021, 0.009))
+    assert sample == pytest.approx((len(request.payload) / 1e6, 0.6 / 64, 0.021, 0.009))  # decoded at 1/8
 
 
 def test_the_report_has_the_model_that_the_host_knows(make_hook, tmp_path):

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from PIL import Image, ImageOps
 from preprocess_pictures import PREP, SMALL, difference, encode, exif, photos, tensor, textured
 
-from midspan.preprocess.decode import jpeg_scale
+from midspan.estimate.features import DECODE_MARGIN, jpeg_scale
 from midspan.preprocess.header import read_header
-from midspan.preprocess.prepare import DECODE_MARGIN, REDUCING_GAP
+from midspan.preprocess.prepare import REDUCING_GAP
 from midspan.zoo.reference import reference_tensor
 
 # What docs/preprocessing.md states, in units of 0..255.

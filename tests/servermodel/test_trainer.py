@@ -49,7 +49,7 @@ def fit(samples):
 
 def feed(trainer, count):
     for _ in range(count):
-        trainer.sample(RECORD, 3_000_000)
+        trainer.sample(RECORD, 3.0)
 
 
 def test_a_sample_is_what_one_request_cost(host):

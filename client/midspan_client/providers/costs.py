@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from midspan.estimate.features import decoded_megapixels
 from midspan.estimate.robust import RobustSeconds
 from midspan.routing.route import Part
 from midspan_client.catalog import VariantInfo
+from midspan_client.photo import Photo
 from midspan_client.provider import Models, Outcome
 from midspan_client.servermodel import NewestServerModel, ServerModel, sent_server_model
 
-__all__ = ["CHANCES", "learn_server", "server_parts"]
+__all__ = ["CHANCES", "decoded", "learn_server", "server_parts"]
 
 S_PER_GMAC = 0.01
 PRIOR_PREPARE = (0.0005, 0.002, 0.001)
@@ -16,6 +18,13 @@ PRIOR_PREPARE = (0.0005, 0.002, 0.001)
 
 CHANCES = 3
 """Tries before a route is judged by what it took: the first one of a process or a server is often slow."""
+
+
+def decoded(photo: Photo, variant: VariantInfo) -> float:
+    """Megapixels that come out of a decoder of this photo, here or there; all of them where the size is not known."""
+    header = photo.header
+    jpeg = header.content_type == "image/jpeg" and variant.resize_px > 0
+    return decoded_megapixels(header.width_px, header.height_px, variant.resize_px, jpeg=jpeg)
 
 
 def server_parts(
@@ -50,7 +59,7 @@ def learn_server(outcome: Outcome, variant: VariantInfo, megabytes: float, megap
 
 
 def _prepare(models: Models, variant: VariantInfo) -> RobustSeconds:
-    """Seconds over (1, megabytes, megapixels) of the payload. The prior is the server's own model, where it has one."""
+    """Seconds over (1, megabytes, decoded megapixels) of the payload. The prior is the server's model, if it has one."""
 
     def make() -> RobustSeconds:
         known: ServerModel | None = variant.server_model

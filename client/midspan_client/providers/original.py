@@ -9,7 +9,7 @@ from midspan_client.answer import ServerAnswer
 from midspan_client.catalog import Catalog
 from midspan_client.photo import Photo
 from midspan_client.provider import Candidate, Context, Outcome, Session
-from midspan_client.providers.costs import learn_server, server_parts
+from midspan_client.providers.costs import decoded, learn_server, server_parts
 
 __all__ = ["OriginalProvider"]
 
@@ -32,7 +32,7 @@ class OriginalProvider:
         variant, photo = candidate.variant, context.photo
         bytes_up = len(photo.data)
         link = Part("link", context.link.transfer_s(bytes_up), context.link.sd_s(bytes_up))
-        server = server_parts(context.models, variant, photo.megabytes, photo.megapixels, context.at_s)
+        server = server_parts(context.models, variant, photo.megabytes, decoded(photo, variant), context.at_s)
         return Route(
             name=self.name,
             provider=self.name,
@@ -52,4 +52,5 @@ class OriginalProvider:
 
     def learn(self, route: Route, outcome: Outcome) -> None:
         """The server's time alone: nothing happens on the device, and the client teaches the link."""
-        learn_server(outcome, route.plan["variant"], outcome.photo.megabytes, outcome.photo.megapixels)
+        photo, variant = outcome.photo, route.plan["variant"]
+        learn_server(outcome, variant, photo.megabytes, decoded(photo, variant))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from midspan.estimate.best import BestOf
+from midspan.estimate.features import DECODE_MARGIN
 from midspan.estimate.linear import OnlineLinear
 from midspan.routing.route import Part, Route
 from midspan.wire import PARAMETER_PREPROCESSED
@@ -13,15 +14,13 @@ from midspan_client.catalog import Catalog, VariantInfo
 from midspan_client.engine import Engine, default_engine
 from midspan_client.photo import Photo
 from midspan_client.provider import Candidate, Context, Models, Outcome, Session
-from midspan_client.providers.costs import CHANCES, learn_server, server_parts
+from midspan_client.providers.costs import CHANCES, decoded, learn_server, server_parts
 from midspan_client.providers.encodings import Encoding, encodings
 
 __all__ = ["ResizedProvider"]
 
 INTERPOLATION = "bicubic"
 """What engines do; a variant that wants another one is resized by the server."""
-OVERSAMPLING = 2
-"""Scaled decoding stops at this multiple of the final size: what is lost beyond it is below what the filter removes."""
 MAX_MEGAPIXELS = 100.0
 BYTES_PER_PIXEL = 0.3
 """Prior of a photo's JPEG at quality 90."""
@@ -29,7 +28,7 @@ SIZE_PRIOR = (0.16, 0.25)
 """Bytes sent for each pixel: once, and for each byte per pixel of the photo. 800 photos of the web at quality 90."""
 SIZE_PRIOR_WEIGHT = (20.0, 20.0)
 """About two photos' worth."""
-SETS = ((0, 1), (0, 1, 2, 3, 4))
+SETS = ((0, 1), (0, 1, 2, 3))
 """Of the features of a photo: its bytes alone, or all."""
 MAX_DENSITY = 2.0
 """Bytes per pixel; more is no JPEG, and says nothing of the detail."""
@@ -74,7 +73,7 @@ class ResizedProvider:
         encoding: Encoding = candidate.plan["encoding"]
         area_px = variant.side_px**2
         bytes_up = max(round(_size_model(models, variant, encoding).predict_one(_density(photo)) * area_px), 1)
-        device = Part("device", *_device_model(models).forecast_one(_features(photo), context.at_s))
+        device = Part("device", *_device_model(models).forecast_one(_features(photo, variant), context.at_s))
         link = Part("link", context.link.transfer_s(bytes_up), context.link.sd_s(bytes_up))
         server = server_parts(models, variant, bytes_up / 1e6, area_px / 1e6, context.at_s)
         return Route(
@@ -98,7 +97,7 @@ class ResizedProvider:
         engine = self._engine
         assert engine is not None, "routes are offered only where there is an engine"
         with session.device():
-            image = engine.decode(photo.data, OVERSAMPLING * variant.resize_px)
+            image = engine.decode(photo.data, DECODE_MARGIN * variant.resize_px)
             payload = engine.encode(engine.resize(image, variant.resize_px, variant.side_px), encoding.quality)
         return session.infer(payload, "image/jpeg", {PARAMETER_PREPROCESSED: True})
 
@@ -108,17 +107,19 @@ class ResizedProvider:
         encoding: Encoding = route.plan["encoding"]
         photo, models, area_px = outcome.photo, outcome.models, variant.side_px**2
         if outcome.device_s > 0:
-            _device_model(models).learn_one(_features(photo), outcome.device_s, outcome.at_s)
+            _device_model(models).learn_one(_features(photo, variant), outcome.device_s, outcome.at_s)
         size, density = _size_model(models, variant, encoding), _density(photo)
         # By relative errors: a small picture's size matters as much as a large one's.
         size.learn_one(density, outcome.bytes_up / area_px, 1 / max(size.predict_one(density), 0.02) ** 2)
         learn_server(outcome, variant, outcome.bytes_up / 1e6, area_px / 1e6)
 
 
-def _features(photo: Photo) -> tuple[float, ...]:
-    """1, and PieSlicer's features (section 4.1): file size, resolution, width, height; in 10^6 and 10^3."""
-    header = photo.header
-    return 1.0, photo.megabytes, photo.megapixels, header.width_px / 1e3, header.height_px / 1e3
+def _features(photo: Photo, variant: VariantInfo) -> tuple[float, ...]:
+    """1, and in millions: bytes and pixels, as in PieSlicer (section 4.1), and the pixels that are really decoded.
+
+    PieSlicer's width and height are left out: beside the pixels they explain nothing of a resize.
+    """
+    return 1.0, photo.megabytes, photo.megapixels, decoded(photo, variant)
 
 
 def _density(photo: Photo) -> tuple[float, float]:
@@ -130,8 +131,8 @@ def _device_model(models: Models) -> BestOf:
     """Over `_features`: bytes alone, or all of them. The prior is a fast phone's, so that the route is tried."""
 
     def make() -> BestOf:
-        prior = (0.001, 0.0005, 0.0005, 0.0, 0.0)
-        return BestOf(prior, (1e-4,) * 5, SETS, typical_s=0.03, chances=CHANCES)
+        prior = (0.001, 0.0005, 0.0, 0.0005)
+        return BestOf(prior, (1e-4,) * 4, SETS, typical_s=0.03, chances=CHANCES)
 
     return models.get("device", make)
 

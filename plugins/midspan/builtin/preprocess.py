@@ -8,6 +8,7 @@ from typing import Any
 
 from midspan.bundle import Variant
 from midspan.config import bounded, read_table
+from midspan.estimate.features import decoded_megapixels
 from midspan.hookspecs import hookimpl
 from midspan.preprocess.decode import MAX_PIXELS
 from midspan.preprocess.header import CONTENT_TYPES, read_header
@@ -35,12 +36,14 @@ class PreprocessPlugin:
     def __init__(self) -> None:
         self._options = PreprocessOptions()
         self._trainer: Trainer | None = None
+        self._resize_px: Mapping[str, int] = {}
 
     @hookimpl
     def midspan_configure(self, options: Mapping[str, Any], context: Context) -> None:
         """Take `max_pixels`."""
         self._options = read_table(PreprocessOptions, options, "plugins.preprocess")
-        self._trainer = Trainer(context.store, [variant.name for variant in context.family.variants])
+        self._resize_px = {variant.name: variant.preprocessing.resize_px for variant in context.family.variants}
+        self._trainer = Trainer(context.store, list(self._resize_px))
 
     @hookimpl
     def midspan_close(self) -> None:
@@ -78,7 +81,9 @@ class PreprocessPlugin:
         """Learn what an answered picture has cost."""
         decoded = record.decoded
         if self._trainer is not None and decoded is not None and decoded.kind == KIND and not record.error:
-            self._trainer.sample(record, decoded.value.width_px * decoded.value.height_px)
+            picture, resize_px = decoded.value, self._resize_px[record.variant]
+            jpeg = picture.format == "JPEG"
+            self._trainer.sample(record, decoded_megapixels(picture.width_px, picture.height_px, resize_px, jpeg=jpeg))
 
     @hookimpl
     def midspan_report(self, record: Record) -> Mapping[str, Any]:

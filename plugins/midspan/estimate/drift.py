@@ -65,7 +65,7 @@ class Drift:
 
     def level(self, at_s: float) -> Level:
         """What to expect at `at_s`, seconds on the clock of `learn_one`."""
-        passed_s = max(at_s - self.at_, 0.0)
+        passed_s = max(0.0, at_s - self.at_)  # in this order, NaN counts as 0
         now = opinion = 0.0
         for i, (_, lasts_s, doubt) in enumerate(EXPERTS):
             kept = math.exp(-passed_s / lasts_s)
@@ -76,7 +76,7 @@ class Drift:
     def learn_one(self, at_s: float, deviation: float) -> Level:
         """Take in one measured deviation. Returns what was expected of it."""
         deviation = min(max(deviation, -LIMIT), LIMIT)
-        passed_s = max(at_s - self.at_, 0.0)
+        passed_s = max(0.0, at_s - self.at_)  # in this order, NaN counts as 0
         now = opinion = 0.0
         errors, sums, weights = self.errors_, self.sums_, self.weights_
         for i, (keep, lasts_s, doubt) in enumerate(EXPERTS):

@@ -97,7 +97,9 @@ class RobustSeconds:
         usual_s = self._usual_s(features)
         # Normal errors are 1.25 times as large in the root of the mean square as in the mean.
         noise_s = 1.25 * self.spread_ * max(usual_s, FLOOR_S)
-        return usual_s * factor, math.hypot(noise_s, self.linear_.mean_sd_one(features)) * factor
+        # Of what was never measured we know at least the order of magnitude.
+        ignorance_s = min(self.linear_.mean_sd_one(features), usual_s)
+        return usual_s * factor, math.hypot(noise_s, ignorance_s) * factor
 
     def learn_one(self, features: Sequence[float], seconds: float, at_s: float = 0.0) -> RobustSeconds:
         """Take in one duration, measured at the time `at_s`. Raises InvalidValueError for absurd numbers."""

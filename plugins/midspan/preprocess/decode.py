@@ -15,27 +15,19 @@ from PIL.WebPImagePlugin import WebPImageFile
 from midspan.errors import BadPayloadError
 from midspan.preprocess.picture import Picture
 
-__all__ = ["JPEG_SCALES", "MAX_PIXELS", "decode", "jpeg_scale"]
+__all__ = ["MAX_PIXELS", "decode"]
 
 MAX_PIXELS = 89_478_485
 """What Pillow holds for a decompression bomb begins here; no option may go beyond it."""
-
-JPEG_SCALES = (8, 4, 2, 1)
-"""What libjpeg can divide a picture's sides by while it decodes."""
 
 # Made directly, because `Image.open` imports all of Pillow's forty formats at the first WebP.
 _FILES: dict[str, Callable[[BytesIO], ImageFile]] = {"JPEG": JpegImageFile, "PNG": PngImageFile, "WEBP": WebPImageFile}
 
 
-def jpeg_scale(width_px: int, height_px: int, wanted_px: float) -> int:
-    """The largest scale that leaves the shorter side at least `wanted_px`; 1 where it has fewer already."""
-    return next((scale for scale in JPEG_SCALES if min(width_px, height_px) >= scale * wanted_px), 1)
-
-
 def decode(picture: Picture, scale: int = 1) -> Image.Image:
     """The stored picture's pixels in mode RGB or L, on white where it is transparent; the first frame of several.
 
-    A JPEG's sides are divided by `scale` (one of JPEG_SCALES), rounded up. Raises BadPayloadError, also for a picture
+    A JPEG's sides are divided by `scale` (1, 2, 4 or 8), rounded up. Raises BadPayloadError, also for a picture
     that ends early: half a picture is never returned.
     """
     try:

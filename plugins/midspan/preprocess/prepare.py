@@ -13,17 +13,16 @@ import numpy as np
 from PIL import Image
 
 from midspan.bundle import Preprocessing
-from midspan.preprocess.decode import decode, jpeg_scale
+from midspan.estimate.features import DECODE_MARGIN, jpeg_scale
+from midspan.preprocess.decode import decode
 from midspan.preprocess.geometry import Box, crop_box, scaled_box, surroundings
 from midspan.preprocess.picture import Picture
 
 if TYPE_CHECKING:
     from midspan.types import FloatTensor
 
-__all__ = ["DECODE_MARGIN", "REDUCING_GAP", "normalise", "prepare"]
+__all__ = ["REDUCING_GAP", "normalise", "prepare"]
 
-DECODE_MARGIN = 2.0
-"""A JPEG is decoded at no less than this many times the size that resizing wants; see docs/preprocessing.md."""
 REDUCING_GAP = 3.0
 """Before resizing, pixels are averaged in whole blocks down to this many times the target size."""
 _WIDEST_KERNEL = 3

@@ -49,7 +49,7 @@ class Fit:
 def server_model(samples: Sequence[Sequence[float]]) -> dict[str, Any]:
     """What is published of one variant, as JSON, but for the version: see `midspan.wire`.
 
-    A sample is (megabytes, megapixels, seconds to prepare, other seconds); rows that are no such thing are left out.
+    A sample is (megabytes, decoded megapixels, seconds to prepare, other seconds); rows that are none are left out.
     Raises ValueError where none is left, or where the regression does not converge.
     """
     rows = np.array([row for row in samples if len(row) == COLUMNS], np.float64).reshape(-1, COLUMNS)

@@ -65,17 +65,15 @@ class Trainer:
         self._thread = threading.Thread(target=self._follow, name="midspan-server-models", daemon=True)
         self._thread.start()
 
-    def sample(self, record: Record, pixels: int) -> None:
-        """Keep what one answered request has cost.
+    def sample(self, record: Record, megapixels: float) -> None:
+        """Keep what one answered request has cost; `megapixels` came out of the decoder.
 
         In a batch, too, the stages decode and prepare are its own; the rest is what it waited for, mates included.
         """
         stages_s = record.stages_s
         prepare_s = stages_s["decode"] + stages_s["prepare"]
         fixed_s = max(0.0, record.server_s - stages_s["queue"] - prepare_s)
-        self._store.sample(
-            name_of(record.variant), (len(record.request.payload) / 1e6, pixels / 1e6, prepare_s, fixed_s)
-        )
+        self._store.sample(name_of(record.variant), (len(record.request.payload) / 1e6, megapixels, prepare_s, fixed_s))
         if not self._work.is_set():  # setting it takes a lock and wakes a thread
             self._work.set()
 

@@ -14,7 +14,7 @@ from midspan.bundle import Family
 from midspan.config import Config
 from midspan.deploy import torchserve
 from midspan.deploy.launch import Launch
-from midspan.preprocess.prepare import DECODE_MARGIN
+from midspan.estimate.features import DECODE_MARGIN
 
 __all__ = ["BARE", "ECHO", "add_to_torchserve", "add_to_triton"]
 

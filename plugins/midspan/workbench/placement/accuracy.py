@@ -18,12 +18,12 @@ from typing import Any, Final, TypeAlias
 from midspan import bundle
 from midspan.bundle import Family, PreprocessedAccuracy, Preprocessing
 from midspan.errors import ConfigError, MidspanError
+from midspan.estimate.features import DECODE_MARGIN
 from midspan.types import Request, Response
 from midspan.wire import PARAMETER_PREPROCESSED, PARAMETER_VARIANT
 from midspan.workbench.photos import PhotoFile
 from midspan_client.engine import Engine
 from midspan_client.photo import Photo
-from midspan_client.providers.resized import OVERSAMPLING
 
 __all__ = ["AccuracyRow", "InCloud", "Measurement", "Plan", "measure_accuracy", "resize_px_of", "write_rows"]
 
@@ -178,7 +178,7 @@ def _resized(data: bytes, plan: Plan, engine: Engine) -> Iterator[bytes]:
     """What the device would send, for each side and quality."""
     for side_px in plan.sides_px:
         resize_px = resize_px_of(plan.preprocessing, side_px)
-        image = engine.resize(engine.decode(data, OVERSAMPLING * resize_px), resize_px, side_px)
+        image = engine.resize(engine.decode(data, DECODE_MARGIN * resize_px), resize_px, side_px)
         for quality in plan.qualities:
             yield engine.encode(image, quality)
 
