@@ -163,7 +163,7 @@ def test_a_model_that_rides_on_an_answer_tells_what_was_never_measured_here():
         provider.learn(route, outcome(models, small, 50_000, prepare_s=prepare_s, fixed_s=0.03, extra=KNOWN))
     told = predicted(provider, models, large).server_s
     assert guessed < 0.05
-    assert told == pytest.approx(0.001 + 0.05 * 4 + 0.004 * 12 + 0.03, rel=0.15)
+    assert told == pytest.approx(0.001 + 0.05 * 4 + 0.004 * 12 / 4**2 + 0.03, rel=0.15)  # decoded at 1/4
 
 
 def test_an_absurd_model_on_an_answer_changes_nothing():
