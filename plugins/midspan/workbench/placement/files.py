@@ -32,7 +32,7 @@ def read_text(path: Path, most_bytes: int = MAX_TEXT_BYTES) -> str:
 def number(value: Any, name: str, most: float, least: float = 0.0) -> float:
     """A finite number of JSON or sqlite within bounds. Raises ConfigError."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:  # not NaN either
-        raise ConfigError(f"{name} must be a number between {least:g} and {most:g}, got {str(value)[:100]!r}")
+        raise ConfigError(f"{name} must be a number between {least:.10g} and {most:.10g}, got {str(value)[:100]!r}")
     result = float(value)
     return result if math.isfinite(result) else most
 

@@ -16,6 +16,8 @@ PERCENTILES = (50, 95, 99)
 LEAST_GAIN_MS = 0.1
 """Where knowing the true models gains less over the better static choice, there is nothing to recover."""
 
+LEAST_MS = 1e-6
+
 
 @dataclass(frozen=True, slots=True)
 class Score:
@@ -148,12 +150,17 @@ def _summary(rows: Mapping[str, Score], decision_us: float) -> Summary:
         better_static=static.policy,
         f1_minus_true_means=ours.f1 - means.f1,
         recovered=(static.mean_ms - ours.mean_ms) / gain_ms if gain_ms >= LEAST_GAIN_MS else None,
-        p50_ratio=ours.p50_ms / min(row.p50_ms for row in statics),
-        p95_ratio=ours.p95_ms / min(row.p95_ms for row in statics),
-        p99_ratio=ours.p99_ms / min(row.p99_ms for row in statics),
-        mean_ratio=ours.mean_ms / static.mean_ms,
+        p50_ratio=_ratio(ours.p50_ms, min(row.p50_ms for row in statics)),
+        p95_ratio=_ratio(ours.p95_ms, min(row.p95_ms for row in statics)),
+        p99_ratio=_ratio(ours.p99_ms, min(row.p99_ms for row in statics)),
+        mean_ratio=_ratio(ours.mean_ms, static.mean_ms),
         regret_ms=ours.mean_regret_ms,
         pieslicer_regret_ms=rival_ms,
         beats_pieslicer=ours.mean_regret_ms < rival_ms,
         decision_us=decision_us,
     )
+
+
+def _ratio(ours_ms: float, theirs_ms: float) -> float:
+    """A log may say that requests took no time."""
+    return max(ours_ms, LEAST_MS) / max(theirs_ms, LEAST_MS)
