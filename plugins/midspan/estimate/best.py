@@ -47,6 +47,8 @@ class BestOf:
         chances: int = 0,
     ) -> None:
         self.subsets = _subsets(subsets)
+        if not len(prior_mean) == len(prior_weight) == _width(self.subsets):
+            raise InvalidValueError(f"prior_mean and prior_weight must have {_width(self.subsets)} numbers each")
         self.models_ = [
             RobustSeconds(
                 [prior_mean[i] for i in subset],
@@ -74,6 +76,7 @@ class BestOf:
 
     def learn_one(self, features: Sequence[float], seconds: float, at_s: float = 0.0) -> BestOf:
         """Take in one duration, measured at the time `at_s`. Raises InvalidValueError for absurd numbers."""
+        numbers(features, _width(self.subsets), "features")  # before any set has learned
         for i, (model, subset) in enumerate(zip(self.models_, self.subsets, strict=True)):
             chosen = [features[j] for j in subset]
             predicted = max(model.predict_one(chosen, at_s), FLOOR_S)
@@ -120,10 +123,19 @@ class BestOf:
         return model
 
 
+def _width(subsets: Sequence[Sequence[int]]) -> int:
+    """The number of features: each is in some subset."""
+    return 1 + max(map(max, subsets))
+
+
 def _subsets(value: Any) -> tuple[tuple[int, ...], ...]:
     if not isinstance(value, list | tuple) or not 1 <= len(value) <= 16:
         raise InvalidValueError("subsets must hold 1 to 16 lists of indices")
     for subset in value:
-        if not isinstance(subset, list | tuple) or not all(type(i) is int and 0 <= i < 16 for i in subset):
+        if (
+            not isinstance(subset, list | tuple)
+            or not subset
+            or not all(type(i) is int and 0 <= i < 16 for i in subset)
+        ):
             raise InvalidValueError(f"a subset must hold indices from 0 to 15, got {subset!r}"[:200])
     return tuple(tuple(subset) for subset in value)

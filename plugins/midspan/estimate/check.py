@@ -44,6 +44,8 @@ def duration(seconds: float, name: str = "seconds") -> float:
 
 def transfer(features: Sequence[float]) -> tuple[float, float]:
     """The features of a link's estimator: (payload_bytes, at_s). Raises InvalidValueError."""
+    if not isinstance(features, list | tuple) or len(features) != 2:
+        raise InvalidValueError("features must be payload_bytes and at_s")
     payload_bytes, at_s = features
     return number(payload_bytes, "payload_bytes", minimum=0.0, maximum=MAX_BYTES), number(at_s, "at_s")
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from midspan.errors import InvalidValueError
-from midspan.estimate.check import duration, number, table, whole
+from midspan.estimate.check import duration, number, numbers, table, whole
 from midspan.estimate.drift import Drift
 from midspan.estimate.linear import OnlineLinear, dot
 
@@ -105,6 +105,7 @@ class RobustSeconds:
         """Take in one duration, measured at the time `at_s`. Raises InvalidValueError for absurd numbers."""
         seconds, at_s = duration(seconds), number(at_s, "at_s")
         linear, measured_s = self.linear_, min(max(seconds, FLOOR_S), CEILING_S)
+        features = numbers(features, len(linear.weights_), "features")  # before anything has changed
         if linear.seen_ < SETTLED:
             # Weighing by the measured favours the short ones, but it is all there is while predictions mean nothing.
             linear.learn_one(features, seconds, 1 / (measured_s * measured_s))
