@@ -12,14 +12,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from midspan import cli
+from midspan.errors import InternalError
 from midspan.workbench.placement.cells import read_coefficients
 from midspan.workbench.placement.draws import LAG_ONE, correlated, draw_requests, factors
-from midspan.workbench.placement.ours import photo_of
+from midspan.workbench.placement.ours import Ours, photo_of
 from midspan.workbench.placement.pieslicer import PieSlicer
 from midspan.workbench.placement.play import play
 from midspan.workbench.placement.request import Measured, PhotoSize
 from midspan.workbench.placement.simulate import simulate
 from midspan.workbench.placement.sizes import SizedPhoto, in_order, read_sizes
+from midspan_client.providers.original import OriginalProvider
+from midspan_client.providers.resized import ResizedProvider
 
 DATA = Path(__file__).parents[2] / "benchmarks/placement"
 KEYS = [
@@ -176,6 +179,24 @@ def test_a_prediction_for_each_photo_gains_where_sent_sizes_vary(coefficients):
     cells = simulate(coefficients, photos, requests=800, learn=100, seed=1)
     regrets = [{row.policy: row.mean_regret_ms for row in cell.rows} for cell in cells]
     assert sum(cell["ours"] for cell in regrets) < sum(cell["ours-meansize"] for cell in regrets)
+
+
+class Clumsy(OriginalProvider):
+    def learn(self, route, outcome):
+        raise ValueError("all thumbs")
+
+
+class Mute(ResizedProvider):
+    def predict(self, candidate, context):
+        raise ValueError("no idea")
+
+
+@pytest.mark.parametrize(("provider", "message"), [(Clumsy(), "all thumbs"), (Mute(), "no idea")])
+def test_a_product_that_fails_is_not_scored(provider, message, coefficients, photos):
+    requests = draw_requests(coefficients.cells[0], coefficients, photos[:20], seed=1)
+    others = [one for one in (OriginalProvider(), ResizedProvider()) if one.name != provider.name]
+    with pytest.raises(InternalError, match=message):
+        play(Ours(331, providers=(provider, *others)), requests, ["local", "remote"])
 
 
 def test_the_checks_of_pieslicer_send_small_photos_as_they_are(coefficients):

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from midspan.errors import InternalError
 from midspan.routing.objective import Objective
 from midspan.routing.route import Route
 from midspan.workbench.placement.request import Choice, Measured, PhotoSize
@@ -82,7 +83,7 @@ class Ours:
         self._memory.link(place).learn_one((measured.bytes_up, at_s), measured.link_s)
         for route in self._routes:
             if route.name == ROUTES[choice]:  # none is, where a fast check kept it from being offered
-                self._decider.learn(route, self._outcome(route, measured, at_s), place)
+                _sound(self._decider.learn(route, self._outcome(route, measured, at_s), place))
                 if self._witness:
                     self._witness(route, photo, measured, at_s)
         self._photo = None
@@ -90,12 +91,13 @@ class Ours:
     def _ask(self, photo: PhotoSize, at_s: float) -> Route:
         self._photo = photo_of(photo)
         began_s = time.perf_counter()
-        choice = self._decider.decide(self._photo, self._catalog, OBJECTIVE, self._memory.place, at_s).choice
+        decision = self._decider.decide(self._photo, self._catalog, OBJECTIVE, self._memory.place, at_s)
         self.deciding_s += time.perf_counter() - began_s
         self.decisions += 1
-        assert choice is not None, "the original can always be sent"
-        self._routes = choice.routes
-        return choice.route
+        _sound(*decision.warnings)
+        assert decision.choice is not None, "the original can always be sent"
+        self._routes = decision.choice.routes
+        return decision.choice.route
 
     def _outcome(self, route: Route, measured: Measured, at_s: float) -> Outcome:
         assert self._photo is not None, "learn has asked"
@@ -111,6 +113,12 @@ class Ours:
             models=self._decider.models(route, self._memory.place),
             at_s=at_s,
         )
+
+
+def _sound(*warnings: str) -> None:
+    """A client goes on without a provider that fails; figures of one that did would be of something else."""
+    for warning in filter(None, warnings):
+        raise InternalError(warning)
 
 
 def photo_of(size: PhotoSize) -> Photo:
