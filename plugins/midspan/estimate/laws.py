@@ -25,7 +25,8 @@ SETTLED: Final = 400
 """Measurements after which an estimator has seen enough to be judged."""
 PAUSE_S: Final = 1e6
 """What deviates at the moment is forgotten after so long."""
-MAX_STATE_BYTES: Final = 65_536
+MAX_STATE_BYTES: Final = 16_384
+"""The client's store keeps no larger ones."""
 TYPES: Final = (None, "x", math.nan, math.inf)
 """None of them is ever part of a state."""
 EMPTY: Final[tuple[Any, ...]] = ([], {})

@@ -13,6 +13,8 @@ from midspan.estimate.check import LIMIT, number, numbers, table, whole
 __all__ = ["OnlineLinear", "dot"]
 
 MAX_FEATURES = 16
+ROUNDING = 1e-12
+"""A variance that is below this part of what it was is rounding."""
 NOISE_RATE = 0.03
 """Weight of the last error in the noise: it remembers about the last 30."""
 
@@ -184,14 +186,24 @@ class OnlineLinear:
             row[:] = [value / forgetting for value in row]
 
     def _project(self) -> None:
+        """Condition on 0 what is below it, the lowest first: w -= P_i w_i / P_ii, and P likewise before the next one.
+
+        With the P of before, two weights that make up for each other would push the others away, further each time.
+        """
         weights, rows = self.weights_, self.covariance_
-        for i, weight in enumerate(weights):
-            if weight < 0 < rows[i][i]:
-                step = weight / rows[i][i]
-                for j in range(len(weights)):
-                    weights[j] -= rows[j][i] * step
-        for i, weight in enumerate(weights):
-            weights[i] = max(weight, 0.0)
+        for _ in weights:
+            i = min(range(len(weights)), key=weights.__getitem__)
+            if weights[i] >= 0:
+                break
+            if rows[i][i] > ROUNDING * self.covariance_[i][i]:
+                column, share = rows[i], weights[i] / rows[i][i]
+                weights = [weight - one * share for weight, one in zip(weights, column, strict=True)]
+                rows = [
+                    [value - one / column[i] * other for value, other in zip(row, column, strict=True)]
+                    for row, one in zip(rows, column, strict=True)
+                ]
+            weights[i] = 0.0
+        self.weights_ = [max(weight, 0.0) for weight in weights]
 
 
 def dot(a: Sequence[float], b: Sequence[float]) -> float:
