@@ -33,8 +33,8 @@ SHARPNESS = 12.0
 RATE = 0.05
 """Weight of the last error in an expert's: about the last 20 count."""
 PRIOR_ERROR = 0.3
-LIMIT = 3.0
-"""No deviation counts as more than a factor of exp(3), 20."""
+LIMIT = 5.0
+"""No deviation counts as more than a factor of exp(5), 150: 3G after Wi-Fi, where the app names no network."""
 
 
 class Level(NamedTuple):

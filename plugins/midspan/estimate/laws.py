@@ -223,6 +223,14 @@ def noiseless_data_are_described(subject: Subject) -> None:
         assert abs(ratio - 1) < 0.01, f"predicts {ratio:.4f} times what it learned"
 
 
+def noise_averages_out(subject: Subject) -> None:
+    """Learned from durations with 20% noise, the truth is predicted within 15% on average."""
+    run = _run(subject).settle()
+    photos = [run.draw() for _ in range(200)]
+    missed = sum(abs(run.predict(x) / subject.truth(x) - 1) for x in photos) / len(photos)
+    assert missed < 0.15, f"predictions are {missed:.3f} off"
+
+
 def uncertainty_is_honest(subject: Subject) -> None:
     """Of predictions of durations with 20% noise, 85% to 99.5% are off by at most two standard deviations."""
     run, within, scored = _run(subject).settle(), 0, 1_000
@@ -256,6 +264,7 @@ LAWS: Final[tuple[Callable[[Subject], None], ...]] = (
     predicting_changes_nothing,
     units_are_kept,
     noiseless_data_are_described,
+    noise_averages_out,
     uncertainty_is_honest,
     the_same_lessons_make_the_same_model,
     states_stay_small,

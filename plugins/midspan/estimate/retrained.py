@@ -17,6 +17,8 @@ MAX_FEATURES = 16
 MAX_WINDOW = 2_000
 FLOOR_S = 1e-4
 """Durations below this are noise: a relative error of them says nothing."""
+ROUNDING = 1e-9
+"""An accuracy that is worse by no more than this part is not worse."""
 SINGULAR = 1e-9
 """What is left of a feature after the others are taken out of it counts as rounding below this part of it."""
 LEAST_NORM = 1e-12
@@ -33,7 +35,9 @@ class RetrainedLinear:
     below the training accuracy" (PieSlicer, section 5.2, "Retraining models"). The paper does not say over how many
     requests it takes that accuracy: here over the last `recent`, once there are as many new ones (or as many as the
     line was trained on, so that a line through few points is judged soon). Both accuracies are mean absolute
-    percentage errors. Learning is cheap until it retrains; then it takes as long as the whole window does.
+    percentage errors. Learning is cheap until it retrains; then it takes as long as the whole window does. The rule is
+    blind where a window holds times from before and after a change: of both at once a line is so bad in training that
+    it seems good enough afterwards.
 
     Args:
         features: how many, without the constant 1: it adds its own intercept.
@@ -146,7 +150,10 @@ class RetrainedLinear:
 
     def _is_worse(self) -> bool:
         count = len(self.errors_)
-        return count >= min(self.recent, self.trained_on_) and math.fsum(self.errors_) / count > self.training_error_
+        return (
+            count >= min(self.recent, self.trained_on_)
+            and math.fsum(self.errors_) / count > self.training_error_ + ROUNDING
+        )
 
     def _train(self) -> None:
         ys = [y for _, y in self.measured_]
