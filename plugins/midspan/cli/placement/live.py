@@ -99,7 +99,7 @@ def run(args: argparse.Namespace) -> int:
         _draw(args.picture, scores, f"{args.server}, {scores[0].requests} photos a cell")
     if args.json:
         requests = [asdict(request) for one in runs for request in one.requests]
-        tables = {"rows": [asdict(score) for score in scores], "summaries": [asdict(one) for one in summaries]}
+        tables = {"rows": [asdict(score) for score in scores], "summary": [asdict(one) for one in summaries]}
         print(json.dumps({**tables, "failures": failures, "notes": notes, "requests": requests}, indent=1))
     return 1 if failures else 0
 
