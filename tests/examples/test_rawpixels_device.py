@@ -53,7 +53,7 @@ def catalog(plugins=TELLS, variants=(SMALL, LARGE)):
 
 def predict(provider, models):
     [candidate] = provider.enumerate(photo(), catalog())
-    return provider.predict(candidate, Context(photo(), catalog(), Objective(), LinkModel(), models))
+    return provider.predict(candidate, Context(photo(), catalog(), Objective(), LinkModel().forecast(0.0), models))
 
 
 def test_it_offers_every_variant_within_the_servers_limit():
@@ -103,5 +103,5 @@ def test_predictions_follow_what_was_measured():
     assert route.device_s == pytest.approx(0.05, rel=0.05)
     assert route.server_s == pytest.approx(0.08, rel=0.05)
     assert route.bytes_up == pytest.approx(2500, rel=0.05)
-    assert route.send_s == LinkModel().transfer_s(route.bytes_up)
+    assert route.send_s == LinkModel().forecast(0.0).transfer_s(route.bytes_up)
     provider.learn(route, Outcome(photo(), ServerAnswer(), 0.05, 0.1, None, 2500, models))  # a server that says nothing

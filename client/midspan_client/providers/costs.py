@@ -59,7 +59,7 @@ def learn_server(outcome: Outcome, variant: VariantInfo, megabytes: float, megap
 
 
 def _prepare(models: Models, variant: VariantInfo) -> RobustSeconds:
-    """Seconds over (1, megabytes, decoded megapixels) of the payload. The prior is the server's model, if it has one."""
+    """Seconds over (1, megabytes, decoded megapixels) of the payload. The prior is the server's, if it has one."""
 
     def make() -> RobustSeconds:
         known: ServerModel | None = variant.server_model
