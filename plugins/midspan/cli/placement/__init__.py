@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 from importlib import import_module
 
-COMMANDS = ("accuracy", "simulate", "replay", "live")
+COMMANDS = ("accuracy", "simulate", "replay", "live", "fit")
 
 
 def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

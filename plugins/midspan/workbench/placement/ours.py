@@ -75,6 +75,12 @@ class Ours:
         """What the decider takes."""
         return "local" if self._ask(photo, at_s).name == ROUTES["local"] else "remote"
 
+    def routes(self, photo: PhotoSize, at_s: float) -> dict[Choice, Route]:
+        """What each choice on offer is predicted to cost; nothing is chosen."""
+        self._ask(photo, at_s)
+        self._photo = None
+        return {choice: route for choice, name in ROUTES.items() for route in self._routes if route.name == name}
+
     def learn(self, photo: PhotoSize, choice: Choice, measured: Measured, at_s: float) -> None:
         """As the client's recorder does after an exchange: the link first, then the provider of the route."""
         if self._photo is None:  # somebody else chose
