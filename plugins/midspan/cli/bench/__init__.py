@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 from importlib import import_module
 
-COMMANDS = ("overhead", "links")
+COMMANDS = ("overhead", "links", "placement")
 
 
 def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

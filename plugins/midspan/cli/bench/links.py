@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 UNKNOWN_RTT_MS = 50.0
 """There and back, where a trace does not say."""
 CAPTION = (
-    "A case is a trace and a device for which knowing every transfer beforehand would save over 3% of the peer's time;\n"
+    "A case is a trace and a device for which knowing all transfers would save over 3% of the peer's time;\n"
     "without any there is no line. x: times what that would take."
 )
 

@@ -16,7 +16,8 @@ __all__ = ["draw"]
 # Okabe and Ito's colours, which people of all kinds of colour vision tell apart.
 COLOURS: Final = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
 MOST: Final = 150
-"""Points of one cell; more hide each other."""
+"""Points of one cell, about; more hide each other."""
+TICKS: Final = tuple(digit * 10.0**exponent for exponent in range(-3, 7) for digit in (1, 3))
 MILLI: Final = 1e3
 LEAST: Final = 1e-3
 """Milliseconds, or kilobytes: nothing is drawn below, as the axes are logarithmic."""
@@ -35,7 +36,7 @@ def draw(forecasts: Sequence[Forecast], title: str) -> bytes:
     for axes, component in zip(panels, components, strict=True):
         for number, cell in enumerate(cells):
             of = [one for one in forecasts if one.component == component and (one.device, one.network) == cell]
-            _scatter(axes, of[-MOST:], COLOURS[number % len(COLOURS)], ", ".join(cell))
+            _scatter(axes, of[:: max(len(of) // MOST, 1)], COLOURS[number % len(COLOURS)], ", ".join(cell))
         _frame(axes, component)
     handles, labels = panels[-1].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False, fontsize=8)
@@ -59,7 +60,12 @@ def _frame(axes: Axes, component: str) -> None:
     unit = "kB" if component == "sent" else "ms"
     axes.set_xscale("log")
     axes.set_yscale("log")
-    low, high = (edge(*axes.get_xlim(), *axes.get_ylim()) for edge in (min, max))
+    low, high = min(*axes.get_xlim(), *axes.get_ylim()) / 1.3, 1.3 * max(*axes.get_xlim(), *axes.get_ylim())
+    ticks = [tick for tick in TICKS if low <= tick <= high]
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_ticks(ticks)
+        axis.set_major_formatter("{x:g}")
+    axes.minorticks_off()
     axes.plot([low, high], [low, high], color="black", linewidth=0.8, zorder=0)
     axes.set_xlim(low, high)
     axes.set_ylim(low, high)
