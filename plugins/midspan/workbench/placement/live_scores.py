@@ -104,7 +104,8 @@ def score_run(run: LiveRun) -> list[LiveScore]:
     taken = {policy: [by_policy[policy][at] for at in numbers] for policy in POLICIES if policy in by_policy}
     quicker = [min(pair, key=lambda one: one.total_s) for pair in zip(taken[LOCAL], taken[REMOTE], strict=True)]
     statics: dict[Choice, list[LiveRequest]] = {"local": taken[LOCAL], "remote": taken[REMOTE]}
-    return [_score(policy, chosen, statics, quicker) for policy, chosen in {STATIC_MINIMUM: quicker, **taken}.items()]
+    all_taken = [(STATIC_MINIMUM, quicker), *taken.items()]
+    return [_score(policy, chosen, statics, quicker) for policy, chosen in all_taken]
 
 
 def _summary(rows: Mapping[str, LiveScore]) -> LiveSummary:
