@@ -74,9 +74,8 @@ def run(args: argparse.Namespace) -> int:
     if not args.json:
         Console().print(_traces(traces))
     details = {"errors": [asdict(one) for one in errors], "times": [asdict(one) for one in times]}
-    show(
-        "How well the network is foretold", measure_errors(errors) + measure_choices(times), details, as_json=args.json
-    )
+    rows = measure_errors(errors) + measure_choices(times)
+    show("How well the network is foretold", rows, details, as_json=args.json, caption=CAPTION if times else "")
     return 0
 
 

@@ -90,7 +90,7 @@ def _table(component: str, rows: Sequence[FitRow]) -> Table:
     table = Table(title=f"{component}: mean absolute percentage error", box=SIMPLE_HEAD, title_justify="left")
     table.add_column("cell", no_wrap=True)
     for head in (*models, "n"):
-        table.add_column(head, justify="right")
+        table.add_column(head.removeprefix("ours "), justify="right", no_wrap=True)
     for device, network in dict.fromkeys((row.device, row.network) for row in rows):
         of = {row.model: row for row in rows if (row.device, row.network) == (device, network)}
         errors = [f"{of[model].mape_percent:.1f}" if model in of else "-" for model in models]
