@@ -38,9 +38,9 @@ LIMIT = 5.0
 
 
 class Level(NamedTuple):
-    """Logarithms of factors: what to expect now, and the part of it that has lasted."""
+    """Logarithms of factors: what was expected, and the part of it that had lasted."""
 
-    now: float
+    expected: float
     lasting: float
 
 
@@ -63,15 +63,16 @@ class Drift:
         self.shares_ = _shares(self.errors_)
         self.at_ = -math.inf
 
-    def level(self, at_s: float) -> Level:
+    def level(self, at_s: float) -> float:
         """What to expect at `at_s`, seconds on the clock of `learn_one`."""
         passed_s = max(0.0, at_s - self.at_)  # in this order, NaN counts as 0
-        now = opinion = 0.0
-        for i, (_, lasts_s, doubt) in enumerate(EXPERTS):
+        level = 0.0
+        for (_, lasts_s, doubt), share, total, weight in zip(
+            EXPERTS, self.shares_, self.sums_, self.weights_, strict=False
+        ):
             kept = math.exp(-passed_s / lasts_s)
-            opinion = self.sums_[i] * kept / (self.weights_[i] * kept + doubt)
-            now += self.shares_[i] * opinion
-        return Level(now, opinion)
+            level += share * total * kept / (weight * kept + doubt)
+        return level
 
     def learn_one(self, at_s: float, deviation: float) -> Level:
         """Take in one measured deviation. Returns what was expected of it."""

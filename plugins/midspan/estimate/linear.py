@@ -89,8 +89,10 @@ class OnlineLinear:
     def learn_one(self, features: Sequence[float], target: float, weight: float = 1.0) -> OnlineLinear:
         """Take in one measurement; `weight` is how many ordinary ones it is worth. Raises InvalidValueError."""
         x = numbers(features, len(self.weights_), "features")
-        y = number(target, "target")
-        scale = number(weight, "weight", minimum=1e-9)
+        return self.update(x, number(target, "target"), number(weight, "weight", minimum=1e-9))
+
+    def update(self, x: Sequence[float], y: float, scale: float) -> OnlineLinear:
+        """As `learn_one`, for numbers that were checked already."""
         px = [dot(row, x) for row in self.covariance_]
         ignorance = dot(px, x)
         if ignorance < 0:  # rounding, or a saved state that was no covariance: xᵀ P x cannot be negative
@@ -109,9 +111,24 @@ class OnlineLinear:
         self.seen_ += 1
         return self
 
-    def doubt(self) -> None:
-        """Be as uncertain again as at the start, but keep the weights: the world has changed."""
-        self.covariance_ = self._prior_covariance()
+    def doubt(self, times: float = math.inf) -> None:
+        """Let all that was learned be worth so many times less, but keep the weights: the world is changing.
+
+        No direction becomes more uncertain than it was at the start.
+        """
+        rows = self.covariance_
+        if times == math.inf:
+            self.covariance_ = self._prior_covariance()
+            return
+        scale = [
+            math.sqrt(min(times, 1 / (weight * max(rows[i][i], 1 / LIMIT))))
+            for i, weight in enumerate(self.prior_weight)
+        ]
+        # Rows and columns alike, so that it stays a covariance.
+        self.covariance_ = [
+            [value * one * other for value, other in zip(row, scale, strict=True)]
+            for row, one in zip(rows, scale, strict=True)
+        ]
 
     def clone(self) -> OnlineLinear:
         """The same prior, nothing learned."""

@@ -23,6 +23,10 @@ PRIOR_SPREAD = 0.3
 """The usual surprise to believe before anything was measured."""
 LASTING = 0.5
 """Share of a lasting deviation that is taken for the new usual."""
+MOVED = 0.6
+"""A lasting deviation beyond this, a factor of 1.8, is another world: the usual moves there."""
+DOUBT = 1.5
+"""Times less that what was learned is worth at each measurement meanwhile."""
 RATE = 0.05
 """Weight of the last surprise: about the last 20 count."""
 FLOOR_S = 1e-4
@@ -81,7 +85,7 @@ class RobustSeconds:
 
     def factor(self, at_s: float) -> float:
         """How many times the usual is to be expected at `at_s`, seconds on the clock of `learn_one`."""
-        return math.exp(self.drift_.level(at_s).now)
+        return math.exp(self.drift_.level(at_s))
 
     def predict_one(self, features: Sequence[float], at_s: float = 0.0) -> float:
         """Predicted seconds at the time `at_s`; without times, deviations are forgotten by count alone."""
@@ -93,7 +97,7 @@ class RobustSeconds:
 
     def forecast_one(self, features: Sequence[float], at_s: float = 0.0) -> tuple[float, float]:
         """Both: predicted seconds, and the standard deviation of the error to expect."""
-        factor = self.factor(at_s)
+        factor = math.exp(self.drift_.level(at_s))
         usual_s = self._usual_s(features)
         # Normal errors are 1.25 times as large in the root of the mean square as in the mean.
         noise_s = 1.25 * self.spread_ * max(usual_s, FLOOR_S)
@@ -108,15 +112,19 @@ class RobustSeconds:
         features = numbers(features, len(linear.weights_), "features")  # before anything has changed
         if linear.seen_ < SETTLED:
             # Weighing by the measured favours the short ones, but it is all there is while predictions mean nothing.
-            linear.learn_one(features, seconds, 1 / (measured_s * measured_s))
+            linear.update(features, seconds, 1 / (measured_s * measured_s))
             return self
         usual_s = min(max(linear.predict_one(features), FLOOR_S), CEILING_S)
         deviation = math.log(measured_s / usual_s)
         gate = GATE * max(self.spread_, LEAST_SPREAD)
         level = self.drift_.learn_one(at_s, deviation)
-        surprise = deviation - level.now
-        taken = min(max(surprise, -gate), gate) + LASTING * level.lasting
-        linear.learn_one(features, usual_s * math.exp(taken), 1 / (usual_s * usual_s))
+        surprise = deviation - level.expected
+        if abs(level.lasting) > MOVED:
+            linear.doubt(DOUBT)
+            taken = deviation - level.expected + level.lasting
+        else:
+            taken = min(max(surprise, -gate), gate) + LASTING * level.lasting
+        linear.update(features, usual_s * math.exp(taken), 1 / (usual_s * usual_s))
         self.spread_ += RATE * (min(abs(surprise), 1.0) - self.spread_)
         return self
 
@@ -132,7 +140,11 @@ class RobustSeconds:
             for weight, new, before in zip(old.prior_weight, fresh.prior_mean, old.prior_mean, strict=True)
         ]
         moved = [dot(row, pull) for row in old.covariance_]
-        fresh.weights_ = [max(weight + step, 0.0) for weight, step in zip(old.weights_, moved, strict=True)]
+        # No weight grows beyond what it was and what the prior says: priors that alternate would add up.
+        fresh.weights_ = [
+            min(max(weight + step, 0.0), max(weight, new))
+            for weight, step, new in zip(old.weights_, moved, fresh.prior_mean, strict=True)
+        ]
         fresh.covariance_, fresh.noise_, fresh.seen_ = old.covariance_, old.noise_, old.seen_
         self.linear_ = fresh
         return self
