@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from midspan import cli
 from midspan.errors import ConfigError
 from midspan.workbench.placement.cells import read_coefficients
 from midspan.workbench.placement.request import PhotoSize
@@ -147,6 +149,30 @@ def test_columns_in_any_order_with_others_and_a_sent_size(tmp_path, coefficients
     first, second = read_sizes(path, coefficients, 10)
     assert (first.size, first.sent_bytes) == (PhotoSize(1, 2, 3), 44)
     assert (second.size, second.sent_bytes) == (PhotoSize(4, 5, 6), None)
+
+
+def test_blanks_around_names_and_numbers_are_nothing(tmp_path, coefficients):
+    path = tmp_path / "sizes.csv"
+    path.write_text("bytes, width ,height\t\n1, 2 ,3\n", "utf-8")
+    assert [one.size for one in read_sizes(path, coefficients, 10)] == [PhotoSize(1, 2, 3)]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["placement", "simulate", "--sizes", str(DATA / "sizes.csv"), "--coefficients"],
+        ["placement", "simulate", "--coefficients", str(DATA / "coefficients.json"), "--sizes"],
+        ["placement", "replay", "--log"],
+        ["placement", "fit", "--log"],
+        ["bench", "links", "--trace"],
+    ],
+    ids=lambda arguments: " ".join((*arguments[:2], arguments[-1])),
+)
+def test_a_pipe_is_refused_rather_than_waited_for(arguments, tmp_path, capsys):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    assert cli.main([*arguments, str(pipe)]) == 1
+    assert f"{pipe}: it is no regular file" in capsys.readouterr().err
 
 
 def test_photos_of_a_folder_are_really_resized(tmp_path, coefficients):

@@ -61,6 +61,8 @@ def _number(text: str) -> float:
 
 
 def _text(path: Path) -> str:
+    if path.exists() and not path.is_file():  # opening a pipe may wait for ever
+        raise ConfigError(f"cannot read the trace {path}: it is no regular file")
     try:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)

@@ -8,14 +8,21 @@ from typing import Any
 
 from midspan.errors import ConfigError
 
-__all__ = ["MAX_TEXT_BYTES", "number", "read_text", "whole"]
+__all__ = ["MAX_TEXT_BYTES", "check_regular", "number", "read_text", "whole"]
 
 MAX_TEXT_BYTES = 16 << 20
 MAX_DIGITS = 20
 
 
+def check_regular(path: Path) -> None:
+    """Raises ConfigError for what is there but is no regular file: opening a pipe may wait for ever."""
+    if path.exists() and not path.is_file():
+        raise ConfigError(f"cannot read {path}: it is no regular file")
+
+
 def read_text(path: Path, most_bytes: int = MAX_TEXT_BYTES) -> str:
     """A UTF-8 file. Raises ConfigError where it cannot be read, is larger, or holds something else."""
+    check_regular(path)
     try:
         with path.open("rb") as file:
             data = file.read(most_bytes + 1)
@@ -40,8 +47,8 @@ def number(value: Any, name: str, most: float, least: float = 0.0) -> float:
 def whole(text: str | None, name: str, most: int) -> int:
     """A whole number of a CSV file, 1 or more. Raises ConfigError."""
     # int() alone would also take digits of other scripts, underscores and, slowly, very long strings.
-    good = text is not None and len(text) <= MAX_DIGITS and text.isascii() and text.isdigit()
-    value = int(text) if good and text else 0
+    digits = text.strip() if text is not None else ""
+    value = int(digits) if len(digits) <= MAX_DIGITS and digits.isascii() and digits.isdigit() else 0
     if not 1 <= value <= most:
         raise ConfigError(f"{name} must be a whole number between 1 and {most}, got {str(text)[:40]!r}")
     return value

@@ -73,7 +73,8 @@ def _table(path: Path) -> list[SizedPhoto]:
     rows = csv.DictReader(io.StringIO(read_text(path), newline=""))
     photos: list[SizedPhoto] = []
     try:
-        if not set(COLUMNS) <= set(rows.fieldnames or ()):
+        rows.fieldnames = [name.strip() for name in rows.fieldnames or ()]
+        if not set(COLUMNS) <= set(rows.fieldnames):
             raise ConfigError(f"needs the columns {','.join(COLUMNS)}, got {str(rows.fieldnames)[:200]}")
         for row in rows:
             if len(photos) >= MAX_ROWS:

@@ -15,7 +15,7 @@ from urllib.parse import quote
 from midspan.errors import ConfigError
 from midspan.routing.route import Route
 from midspan.workbench.placement.cells import Cell
-from midspan.workbench.placement.files import number
+from midspan.workbench.placement.files import check_regular, number
 from midspan.workbench.placement.ours import Witness
 from midspan.workbench.placement.request import Choice, Measured, PhotoSize
 from midspan_client.providers.original import OriginalProvider
@@ -74,6 +74,7 @@ def read_log(path: Path, networks: Sequence[str] = ()) -> list[LoggedRequest]:
     knows them can say so in `networks`, to have them back. The file is opened for reading alone. Raises ConfigError for
     one that is no store of this version, is too large, or holds absurd numbers.
     """
+    check_regular(path)
     try:
         size = path.stat().st_size
         if size > MAX_LOG_BYTES:
