@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from midspan.errors import InvalidValueError
 from midspan.routing.chooser import Choice, choose
 from midspan.routing.objective import Objective
 from midspan.routing.route import Part, Route
 from midspan_client.catalog import Catalog
-from midspan_client.learning import Memory, Place, ProviderModels
+from midspan_client.learning import SHARED, Memory, Place, ProviderModels
 from midspan_client.photo import Photo
 from midspan_client.provider import Context, Outcome, RouteProvider
+from midspan_client.store import EVERYWHERE
+from midspan_client.waiting import Waiting
 
 __all__ = ["Decider", "Decision"]
 
@@ -35,6 +37,7 @@ class Decider:
     def __init__(self, providers: Sequence[RouteProvider], memory: Memory) -> None:
         self._memory = memory
         self._providers = {provider.name: provider for provider in providers}
+        self._waiting = {name: memory.model(EVERYWHERE, f"{SHARED}waiting/{name}", Waiting) for name in self._providers}
 
     def decide(self, photo: Photo, catalog: Catalog, objective: Objective, place: Place, at_s: float) -> Decision:
         """The best of all routes that are offered. `at_s` is the time on the client's clock."""
@@ -47,7 +50,7 @@ class Decider:
                 routes += self._routes(provider, context)
             except Exception as error:  # a stranger's code can raise anything; its routes are lost, nothing else is
                 warnings.append(_warn(provider.name, "could offer no route", error))
-        choice = choose(routes, objective) if routes else None
+        choice = self._retried(choose(routes, objective)) if routes else None
         return Decision(choice, tuple(warnings))
 
     def provider(self, route: Route) -> RouteProvider:
@@ -64,8 +67,37 @@ class Decider:
             self._providers[route.provider].learn(route, outcome)
         except Exception as error:  # as above; the answer is there already
             return _warn(route.provider, "could not learn", error)
+        for name, waiting in self._waiting.items():
+            if name == route.provider:
+                waiting.taken()
+            else:
+                waiting.passed()
         self._memory.learned(f"{route.provider}/", place)
         return ""
+
+    def _retried(self, choice: Choice) -> Choice:
+        """Another route for once, if nothing but its own work on the device speaks against it, and that is old news.
+
+        What a network or a server takes is learned from every route, what a provider does on the device only from its
+        own.
+        """
+        objective, best = choice.objective, choice.route
+        due = [name for name, waiting in self._waiting.items() if waiting.due and name != best.provider]
+        if not due or objective.goal != "time":
+            return choice
+        again = [
+            route
+            for route in choice.routes
+            if route.provider in due
+            and route.send_s + route.server_s < best.total_s
+            and (objective.sla_s is None or route.total_s <= objective.sla_s)
+            and (objective.min_accuracy is None or (route.accuracy or 0.0) >= objective.min_accuracy)
+        ]
+        if not again:
+            return choice
+        route = min(again, key=lambda route: route.total_s)
+        waited = self._waiting[route.provider].requests_
+        return replace(choice, route=route, reason=f"tried again: not measured for {waited} requests")
 
     def _routes(self, provider: RouteProvider, context: Context) -> list[Route]:
         routes = [provider.predict(one, context) for one in provider.enumerate(context.photo, context.catalog)]

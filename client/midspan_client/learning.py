@@ -13,6 +13,8 @@ from midspan_client.store import EVERYWHERE, Store
 __all__ = ["Memory", "Place", "ProviderModels"]
 
 M = TypeVar("M", bound=Model)
+SHARED = "shared/"
+"""Before the names of models that all providers share."""
 _logger = logging.getLogger("midspan_client")
 
 
@@ -59,7 +61,7 @@ class Memory:
         """Save what may have changed in a request that began there: the models whose names start so."""
         for network in (EVERYWHERE, place.network) if place == self.place else (EVERYWHERE,):
             for name, model in self._models[network].items():
-                if name.startswith(prefix):
+                if name.startswith((prefix, SHARED)):
                     self._store.save(network, name, model.to_dict)
 
     def _place(self, network: str, before: int) -> Place:
@@ -93,11 +95,12 @@ class ProviderModels(Models):
         self._place = place
         self._prefix = f"{provider}/"
 
-    def get(self, name: str, make: Callable[[], M], *, per_network: bool = False) -> M:
+    def get(self, name: str, make: Callable[[], M], *, per_network: bool = False, shared: bool = False) -> M:
         """The model of that name."""
+        name = (SHARED if shared else self._prefix) + name
         if not per_network:
-            return self._memory.model(EVERYWHERE, self._prefix + name, make)
-        model = self._memory.model(self._place.network, self._prefix + name, make)
+            return self._memory.model(EVERYWHERE, name, make)
+        model = self._memory.model(self._place.network, name, make)
         if self._place == self._memory.place:
             return model
         # The network changed under way: nobody knows which of both was measured, so the lesson goes into a copy.

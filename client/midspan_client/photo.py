@@ -24,6 +24,7 @@ class Header:
         width_px: as stored, before any rotation that EXIF asks for.
         height_px: the same.
         simple: gray or three colours of 8 bits, no transparency: what every image library reads alike.
+        progressive: a JPEG of several passes, which takes a decoder several times as long.
 
     """
 
@@ -31,6 +32,12 @@ class Header:
     width_px: int = 0
     height_px: int = 0
     simple: bool = False
+    progressive: bool = False
+
+    @property
+    def kind(self) -> str:
+        """What decoders take alike long for: "jpeg", "jpeg-progressive", "png", "webp" or ""."""
+        return self.content_type.rpartition("/")[2] + ("-progressive" if self.progressive else "")
 
 
 class Photo:
@@ -108,7 +115,8 @@ def _jpeg(data: bytes) -> Header:
             at += 2
         elif 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
             height, width = data[at + 5] << 8 | data[at + 6], data[at + 7] << 8 | data[at + 8]
-            return _checked("image/jpeg", width, height, data[at + 4] == 8 and data[at + 9] in (1, 3))
+            simple, progressive = data[at + 4] == 8 and data[at + 9] in (1, 3), marker & 3 == 2
+            return _checked("image/jpeg", width, height, simple, progressive)
         elif marker in (0xD8, 0xD9, 0xDA):
             return Header()
         else:
@@ -141,8 +149,8 @@ def _webp(data: bytes) -> Header:
     return Header()
 
 
-def _checked(content_type: str, width_px: int, height_px: int, simple: bool) -> Header:
-    return Header(content_type, width_px, height_px, simple) if width_px and height_px else Header()
+def _checked(content_type: str, width_px: int, height_px: int, simple: bool, progressive: bool = False) -> Header:
+    return Header(content_type, width_px, height_px, simple, progressive) if width_px and height_px else Header()
 
 
 def _read(path: Path) -> bytes:

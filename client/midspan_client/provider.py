@@ -50,8 +50,10 @@ M = TypeVar("M", bound=Model)
 class Models(Protocol):
     """The learned models of one provider."""
 
-    def get(self, name: str, make: Callable[[], M], *, per_network: bool = False) -> M:
+    def get(self, name: str, make: Callable[[], M], *, per_network: bool = False, shared: bool = False) -> M:
         """The model of that name; made by `make`, its prior, where nothing usable was saved.
+
+        A `shared` one is the same for all providers that ask for the name, as the server's time is.
 
         The same object comes back until the client closes, or, with `per_network`, until the network changes. Change
         it in `learn` only: what changed there is saved. Where the network changed while a request was under way,

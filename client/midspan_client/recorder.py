@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from midspan.errors import InvalidValueError
 from midspan.routing.route import Route
 from midspan_client.answer import Answer, ServerAnswer, Stages
 from midspan_client.decider import Decider, Decision
@@ -77,7 +78,7 @@ class Recorder:
         wire_s = min(session.wire_s, total_s)
         server_s = min(session.server_s or 0.0, wire_s)
         sound = session.sound and 0 < total_s > max(session.wire_s, session.device_s) - ROUNDING_S
-        warning = self._learn(task, route, session, answer, degraded) if sound else CLOCK_WARNING
+        warnings = self._learn(task, route, session, answer, degraded) if sound else (CLOCK_WARNING,)
         result = Answer(
             predictions=answer.predictions,
             route=route,
@@ -89,7 +90,7 @@ class Recorder:
             reason=task.decision.choice.reason if task.decision.choice and not degraded else "",
             attempts=session.attempts,
             degraded=degraded,
-            warnings=task.decision.warnings + ((warning,) if warning else ()),
+            warnings=task.decision.warnings + tuple(filter(None, warnings)),
         )
         if sound:
             self._log(task, session, result)
@@ -101,34 +102,42 @@ class Recorder:
             with self._lock:
                 self._learn_link(task, session)
 
-    def _learn(self, task: Task, route: Route, session: RequestSession, answer: ServerAnswer, degraded: str) -> str:
+    def _learn(
+        self, task: Task, route: Route, session: RequestSession, answer: ServerAnswer, degraded: str
+    ) -> tuple[str, ...]:
+        """Returns warnings, "" where all went well."""
         with self._lock:
-            self._learn_link(task, session)
+            link_warning = self._learn_link(task, session)
             if degraded:
-                return ""
+                return (link_warning,)
             outcome = Outcome(
                 photo=task.photo,
                 answer=answer,
                 device_s=session.device_s,
                 send_s=sum(exchange.transfer_s for exchange in session.exchanges),
-                server_s=session.server_s,
+                server_s=None if session.server_s is None else min(session.server_s, session.wire_s),
                 bytes_up=session.bytes_up,
                 models=self._decider.models(route, task.place),
                 at_s=task.began_s + session.since(task.began_s),
             )
-            return self._decider.learn(route, outcome, task.place)
+            return link_warning, self._decider.learn(route, outcome, task.place)
 
-    def _learn_link(self, task: Task, session: RequestSession) -> None:
+    def _learn_link(self, task: Task, session: RequestSession) -> str:
         if task.place != self._memory.place:  # part of the way went over another network
-            return
+            return ""
         link = self._memory.link(task.place)
-        for exchange in session.exchanges:
-            if exchange.teaches:
-                link.learn_between((exchange.bytes_up, exchange.at_s), exchange.low_s, exchange.high_s)
+        try:
+            for exchange in session.exchanges:
+                if exchange.teaches:
+                    link.learn_between((exchange.bytes_up, exchange.at_s), exchange.low_s, exchange.high_s)
+        except InvalidValueError as error:  # of a time that is none; the answer is there already
+            return f"the link could not learn: {error}"[:MAX_REASON]
         self._memory.learned("link", task.place)
+        return ""
 
     def _log(self, task: Task, session: RequestSession, answer: Answer) -> None:
         route, header = answer.route, task.photo.header
+        server_s = None if session.server_s is None else answer.measured.server_s
         row = LogRow(
             at=self._wall_clock(),
             origin=self._origin,
@@ -154,8 +163,8 @@ class Recorder:
             work_s=session.device_s,
             device_s=answer.measured.device_s,
             send_s=answer.measured.send_s,
-            server_s=None if session.server_s is None else answer.measured.server_s,
-            prepare_s=session.prepare_s,
+            server_s=server_s,
+            prepare_s=_part_of(server_s, session.prepare_s),
             total_s=answer.total_s,
             teaches=session.teaches and task.place == self._memory.place,
         )
@@ -167,6 +176,11 @@ class Recorder:
 def _text(value: str, most: int = MAX_TEXT) -> str:
     """A stranger's text, of a length and kind that the store can hold."""
     return value[:most].encode("utf-8", "replace").decode()
+
+
+def _part_of(whole_s: float | None, part_s: float | None) -> float | None:
+    """None where the part is longer than the whole: a server that says so knows neither."""
+    return None if whole_s is None or part_s is None or part_s > whole_s else part_s
 
 
 def _sd_s(route: Route, *names: str) -> float | None:

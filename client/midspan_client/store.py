@@ -278,10 +278,27 @@ def _checked_version(db: sqlite3.Connection) -> int:
     version = _version(db)
     if version not in (0, *TABLES):
         raise sqlite3.DatabaseError(f"has version {version}; this client reads {VERSION}")
-    found = {name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-    if found != TABLES.get(version, set()) and _version(db) == version:  # else another process made it just now
+    found = _layout(db)
+    if _version(db) != version:  # another process made it just now
+        return _checked_version(db)
+    if {name for kind, name, _ in found if kind != "index"} != TABLES.get(version, set()):
         raise sqlite3.DatabaseError("is another program's file")
+    # A view in a table's place, a computed column, a check or an index's expression would run with what we ask and
+    # write: not one word may differ. The tables of the first layout are only dropped.
+    if version == VERSION and found != _own_layout():
+        raise sqlite3.DatabaseError("its tables are not as this client makes them")
     return version
+
+
+def _layout(db: sqlite3.Connection) -> set[tuple[str, str, str | None]]:
+    """Kind, name and SQL of everything in a file."""
+    return set(db.execute("SELECT type, name, sql FROM sqlite_master"))
+
+
+def _own_layout() -> set[tuple[str, str, str | None]]:
+    with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as db:
+        db.executescript(SCHEMA)
+        return _layout(db)
 
 
 def _json(key: tuple[str, str], state: Callable[[], dict[str, Any]]) -> str:

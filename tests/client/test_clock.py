@@ -115,7 +115,7 @@ def test_a_hostile_clock(jpeg, start_s, jumps):
         rows = measured(path)
     assert len(rows) <= 6
     for *seconds, _ in rows:
-        assert all(0 <= value <= MAX_ELAPSED_S for value in seconds)
+        assert all(value is None or 0 <= value <= MAX_ELAPSED_S for value in seconds)
         assert seconds[-1] > 0
 
 
@@ -194,6 +194,31 @@ def test_one_jump_costs_one_lesson(jpeg, tmp_path, link_of, jump_s, where):
         assert client.classify(jpeg).warnings == ()
         assert link_of(client).model_.linear_.seen_ == learned + 1
     assert len(measured(path)) == 6
+
+
+def test_a_clock_that_fails_once_costs_no_answer(jpeg, tmp_path):
+    """Whenever it is: also between the end of an exchange and what is noted as its end."""
+    warnings, calls = set(), 0
+
+    def clock():
+        nonlocal calls
+        calls += 1
+        return math.nan if calls == bad else calls * 0.01
+
+    for bad in range(1, 100):
+        calls = 0
+        with make(tmp_path / f"{bad}.sqlite", clock, providers=[OriginalProvider()]) as client:
+            for _ in range(3):
+                answer = client.classify(jpeg)
+                assert (answer.label, answer.degraded) == ("cat", "")
+                warnings |= {warning.partition(":")[0] for warning in answer.warnings}
+            for models in client._memory._models.values():
+                for model in models.values():
+                    assert all(map(math.isfinite, numbers(model.to_dict())))
+        if calls < bad:
+            break
+    assert calls < bad
+    assert "the link could not learn" in warnings
 
 
 def test_a_clock_set_back_keeps_no_catalog_for_ever(jpeg, tmp_path):

@@ -27,7 +27,7 @@ class Kept(Models):
     def __init__(self):
         self.made = {}
 
-    def get(self, name, make, *, per_network=False):
+    def get(self, name, make, *, per_network=False, shared=False):
         if name not in self.made:
             self.made[name] = make()
         return self.made[name]

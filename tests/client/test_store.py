@@ -253,7 +253,7 @@ def logged(path, columns):
 
 def test_a_request_is_logged_with_all_that_models_of_time_need(start, jpeg, tmp_path):
     path, server = tmp_path / "s.sqlite", start()
-    server.report["stages_s"] = {"queue": 0.0, "decode": 0.25, "prepare": 0.125, "run": 5}
+    server.report["stages_s"] = {"queue": 0.0, "decode": 2**-30, "prepare": 2**-31, "run": 5}
     with Client(server.url, objective=Objective("bytes"), providers=[ResizedProvider()], store=path) as client:
         answers = [client.classify(jpeg) for _ in range(2)]
     last = answers[-1]
@@ -266,7 +266,7 @@ def test_a_request_is_logged_with_all_that_models_of_time_need(start, jpeg, tmp_
     )[-1]
     assert 0 < work_s < device_s == last.measured.device_s
     assert (send_s, server_s, total_s) == (last.measured.send_s, last.measured.server_s, last.total_s)
-    assert prepare_s == 0.375
+    assert prepare_s == 3 * 2**-31
     assert [bool(teaches) for (teaches,) in logged(path, "teaches")] == [
         True,
         True,
@@ -298,6 +298,24 @@ def test_a_queue_that_hides_the_link_is_marked(start, jpeg, tmp_path):
     with Client(server.url, providers=[OriginalProvider()], store=path) as client:
         client.classify(jpeg)
     assert logged(path, "send_s, teaches") == [(0.0, 0)]
+
+
+@pytest.mark.parametrize(("stages_s", "logged_s"), [
+    ({"queue": 0.0, "decode": 1.0, "prepare": 2.0}, None), ({"queue": 0.0, "decode": 0.0, "prepare": 0.0}, 0.0),
+])  # fmt: skip
+def test_a_server_cannot_claim_more_than_the_exchange_took(start, jpeg, tmp_path, stages_s, logged_s):
+    path, server = tmp_path / "s.sqlite", start()
+    server.report.update(server_s=3600.0, stages_s=stages_s)
+    outcomes = []
+
+    class Witness(OriginalProvider):
+        def learn(self, route, outcome):
+            outcomes.append(outcome)
+
+    with Client(server.url, providers=[Witness()], store=path) as client:
+        answer = client.classify(jpeg)
+    assert outcomes[0].server_s == answer.measured.server_s <= answer.total_s < 60
+    assert logged(path, "server_s, prepare_s") == [(answer.measured.server_s, logged_s)]
 
 
 class Stranger(OriginalProvider):
@@ -463,6 +481,47 @@ def test_another_programs_file_is_left_alone(start, jpeg, tmp_path, caplog, vers
     whole = contents(path)
     use(path, start, jpeg)
     assert [record.message.rpartition(": ")[2] for record in caplog.records] == ["is another program's file"]
+    assert contents(path) == whole
+
+
+MANY = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1e12) SELECT count(*) FROM n"
+HOSTILE = {
+    "trigger": ["CREATE TRIGGER t AFTER INSERT ON decisions BEGIN DELETE FROM models; END"],
+    "endless trigger": [f"CREATE TRIGGER t AFTER INSERT ON decisions BEGIN INSERT INTO networks {MANY}; END"],
+    "view": ["CREATE VIEW v AS SELECT 1"],
+    "view in place": ["ALTER TABLE networks RENAME TO n", f"CREATE VIEW networks AS {MANY}", "DROP TABLE n"],
+    "computed column": ["ALTER TABLE decisions ADD COLUMN big AS (length(zeroblob(1e9)))"],
+    "index": ["CREATE INDEX i ON decisions (length(zeroblob(1e9 + id)))"],
+    "table": ["CREATE TABLE another (x)"],
+    "virtual table": ["DROP TABLE networks", "CREATE VIRTUAL TABLE networks USING rtree(id, network, x)"],
+}
+
+
+@pytest.mark.parametrize("statements", HOSTILE.values(), ids=HOSTILE)
+def test_a_file_in_which_something_else_would_run_is_left_alone(start, jpeg, tmp_path, caplog, statements):
+    path = tmp_path / "s.sqlite"
+    Store(path, "o").close()
+    with closing(sqlite3.connect(path)) as db, db:
+        for statement in statements:
+            db.execute(statement)
+    whole = contents(path)
+    assert use(path, start, jpeg)[-1].label == "cat"
+    assert [record.levelno for record in caplog.records] == [logging.WARNING]
+    assert "going on in memory" in caplog.text
+    assert contents(path) == whole
+
+
+@pytest.mark.parametrize("extra", ["TRIGGER t AFTER DELETE ON decisions BEGIN SELECT 1; END", "VIEW v AS SELECT 1"])
+def test_the_first_layout_may_hold_nothing_else_either(start, jpeg, tmp_path, caplog, extra):
+    path = tmp_path / "s.sqlite"
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("CREATE TABLE models (x)")
+        db.execute("CREATE TABLE decisions (x)")
+        db.execute(f"CREATE {extra}")
+        db.execute("PRAGMA user_version=1")
+    whole = contents(path)
+    use(path, start, jpeg)
+    assert "is another program's file" in caplog.text
     assert contents(path) == whole
 
 

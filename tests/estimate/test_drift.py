@@ -75,7 +75,7 @@ def test_a_mixture_is_hardly_worse_than_its_best_expert():
         for turn in range(2_000):
             level = 0.98 * level + rng.gauss(0, step)
             deviation = level + rng.gauss(0, 0.1)
-            missed.append(abs(drift.learn_one(turn * 5.0, deviation) - deviation))
+            missed.append(abs(drift.learn_one(turn * 5.0, deviation).expected - deviation))
         assert sum(missed) / len(missed) < at_most
 
 

@@ -25,7 +25,7 @@ class Kept:
     def __init__(self):
         self.models = {}
 
-    def get(self, name, make, *, per_network=False):
+    def get(self, name, make, *, per_network=False, shared=False):
         return self.models.setdefault(name, make())
 
 

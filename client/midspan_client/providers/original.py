@@ -9,7 +9,7 @@ from midspan_client.answer import ServerAnswer
 from midspan_client.catalog import Catalog
 from midspan_client.photo import Photo
 from midspan_client.provider import Candidate, Context, Outcome, Session
-from midspan_client.providers.costs import decoded, learn_server, server_parts
+from midspan_client.providers.costs import decoded, server_time
 
 __all__ = ["OriginalProvider"]
 
@@ -32,7 +32,8 @@ class OriginalProvider:
         variant, photo = candidate.variant, context.photo
         bytes_up = len(photo.data)
         link = Part("link", context.link.transfer_s(bytes_up), context.link.sd_s(bytes_up))
-        server = server_parts(context.models, variant, photo.megabytes, decoded(photo, variant), context.at_s)
+        server = server_time(context.models, variant).forecast(context.at_s)
+        prepare = server.prepare(photo.megabytes, decoded(photo, variant))
         return Route(
             name=self.name,
             provider=self.name,
@@ -40,9 +41,9 @@ class OriginalProvider:
             bytes_up=bytes_up,
             device_s=0.0,
             send_s=link.seconds,
-            server_s=server[0].seconds + server[1].seconds,
+            server_s=prepare.seconds + server.fixed.seconds,
             accuracy=variant.accuracy,
-            parts=(link, *server),
+            parts=(link, prepare, server.fixed),
             plan={"variant": variant},
         )
 
@@ -53,4 +54,6 @@ class OriginalProvider:
     def learn(self, route: Route, outcome: Outcome) -> None:
         """The server's time alone: nothing happens on the device, and the client teaches the link."""
         photo, variant = outcome.photo, route.plan["variant"]
-        learn_server(outcome, variant, photo.megabytes, decoded(photo, variant))
+        server_time(outcome.models, variant).learn_one(
+            photo.megabytes, decoded(photo, variant), outcome.answer, outcome.server_s, outcome.at_s
+        )

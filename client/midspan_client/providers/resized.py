@@ -14,7 +14,7 @@ from midspan_client.catalog import Catalog, VariantInfo
 from midspan_client.engine import Engine, default_engine
 from midspan_client.photo import Photo
 from midspan_client.provider import Candidate, Context, Models, Outcome, Session
-from midspan_client.providers.costs import CHANCES, decoded, learn_server, server_parts
+from midspan_client.providers.costs import CHANCES, decoded, server_time
 from midspan_client.providers.encodings import Encoding, encodings
 
 __all__ = ["ResizedProvider"]
@@ -72,10 +72,11 @@ class ResizedProvider:
         variant, photo, models = candidate.variant, context.photo, context.models
         encoding: Encoding = candidate.plan["encoding"]
         area_px = variant.side_px**2
-        bytes_up = max(round(_size_model(models, variant, encoding).predict_one(_density(photo)) * area_px), 1)
-        device = Part("device", *_device_model(models).forecast_one(_features(photo, variant), context.at_s))
+        bytes_up = max(round(_size_model(models, variant, encoding, photo).predict_one(_density(photo)) * area_px), 1)
+        device = Part("device", *_device_model(models, photo).forecast_one(_features(photo, variant), context.at_s))
         link = Part("link", context.link.transfer_s(bytes_up), context.link.sd_s(bytes_up))
-        server = server_parts(models, variant, bytes_up / 1e6, area_px / 1e6, context.at_s)
+        server = server_time(models, variant).forecast(context.at_s)
+        prepare = server.prepare(bytes_up / 1e6, area_px / 1e6)
         return Route(
             name=self.name,
             provider=self.name,
@@ -83,10 +84,10 @@ class ResizedProvider:
             bytes_up=bytes_up,
             device_s=device.seconds,
             send_s=link.seconds,
-            server_s=server[0].seconds + server[1].seconds,
+            server_s=prepare.seconds + server.fixed.seconds,
             accuracy=encoding.accuracy,
             codec=candidate.codec,
-            parts=(device, link, *server),
+            parts=(device, link, prepare, server.fixed),
             plan={"variant": variant, "encoding": encoding},
         )
 
@@ -107,11 +108,13 @@ class ResizedProvider:
         encoding: Encoding = route.plan["encoding"]
         photo, models, area_px = outcome.photo, outcome.models, variant.side_px**2
         if outcome.device_s > 0:
-            _device_model(models).learn_one(_features(photo, variant), outcome.device_s, outcome.at_s)
-        size, density = _size_model(models, variant, encoding), _density(photo)
+            _device_model(models, photo).learn_one(_features(photo, variant), outcome.device_s, outcome.at_s)
+        size, density = _size_model(models, variant, encoding, photo), _density(photo)
         # By relative errors: a small picture's size matters as much as a large one's.
         size.learn_one(density, outcome.bytes_up / area_px, 1 / max(size.predict_one(density), 0.02) ** 2)
-        learn_server(outcome, variant, outcome.bytes_up / 1e6, area_px / 1e6)
+        server_time(models, variant).learn_one(
+            outcome.bytes_up / 1e6, area_px / 1e6, outcome.answer, outcome.server_s, outcome.at_s
+        )
 
 
 def _features(photo: Photo, variant: VariantInfo) -> tuple[float, ...]:
@@ -127,17 +130,17 @@ def _density(photo: Photo) -> tuple[float, float]:
     return 1.0, min(photo.megabytes / max(photo.megapixels, 1e-6), MAX_DENSITY)
 
 
-def _device_model(models: Models) -> BestOf:
+def _device_model(models: Models, photo: Photo) -> BestOf:
     """Over `_features`: bytes alone, or all of them. The prior is a fast phone's, so that the route is tried."""
 
     def make() -> BestOf:
         prior = (0.001, 0.0005, 0.0, 0.0005)
         return BestOf(prior, (1e-4,) * 4, SETS, typical_s=0.03, chances=CHANCES)
 
-    return models.get("device", make)
+    return models.get(f"device/{photo.header.kind}", make)
 
 
-def _size_model(models: Models, variant: VariantInfo, encoding: Encoding) -> OnlineLinear:
+def _size_model(models: Models, variant: VariantInfo, encoding: Encoding, photo: Photo) -> OnlineLinear:
     """Bytes sent for each pixel, over `_density`; starts at what was measured, if anything was."""
 
     def make() -> OnlineLinear:
@@ -146,4 +149,4 @@ def _size_model(models: Models, variant: VariantInfo, encoding: Encoding) -> Onl
             once, per_density = encoding.bytes_mean / variant.side_px**2, 0.0
         return OnlineLinear((once, per_density), SIZE_PRIOR_WEIGHT, forgetting=0.99, nonnegative=True, noise=0.04)
 
-    return models.get(f"bytes/{variant.name}/{encoding.quality}", make)
+    return models.get(f"bytes/{variant.name}/{encoding.quality}/{photo.header.kind}", make)

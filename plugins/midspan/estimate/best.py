@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from midspan.errors import InvalidValueError
 from midspan.estimate.check import numbers, table, whole
-from midspan.estimate.robust import FLOOR_S, PRIOR_SPREAD, RobustSeconds
+from midspan.estimate.robust import PRIOR_SPREAD, RobustSeconds
 
 __all__ = ["BestOf"]
 
@@ -78,11 +77,8 @@ class BestOf:
         """Take in one duration, measured at the time `at_s`. Raises InvalidValueError for absurd numbers."""
         numbers(features, _width(self.subsets), "features")  # before any set has learned
         for i, (model, subset) in enumerate(zip(self.models_, self.subsets, strict=True)):
-            chosen = [features[j] for j in subset]
-            predicted = max(model.predict_one(chosen, at_s), FLOOR_S)
-            model.learn_one(chosen, seconds, at_s)
-            error = min(abs(math.log(max(seconds, FLOOR_S) / predicted)), 1.0)
-            self.errors_[i] += RATE * (error - self.errors_[i])
+            model.learn_one([features[j] for j in subset], seconds, at_s)
+            self.errors_[i] += RATE * (min(abs(model.surprise_), 1.0) - self.errors_[i])
         least = min(range(len(self.errors_)), key=self.errors_.__getitem__)
         if self.errors_[least] < CLEARLY * self.errors_[self.best_]:
             self.best_ = least

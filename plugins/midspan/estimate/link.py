@@ -62,9 +62,8 @@ class LinkModel:
 
     def forecast(self, at_s: float) -> LinkForecast:
         """The network as it is expected to be at `at_s`."""
-        rtt_s, unit_s = self.model_.linear_.weights_
-        factor = self.model_.factor(at_s)
-        return LinkForecast(rtt_s * factor, unit_s / _UNIT_BYTES * factor, 1.25 * self.model_.spread_)
+        rtt_s, unit_s = self.model_.weights(at_s)
+        return LinkForecast(rtt_s, unit_s / _UNIT_BYTES, self.model_.relative_sd)
 
     def predict_one(self, features: Sequence[float]) -> float:
         """Predicted seconds for (payload_bytes, at_s)."""

@@ -54,6 +54,8 @@ class RobustSeconds:
     that was hot gets another chance. For nonnegative features predictions are never negative and never fall as a
     feature grows.
 
+    `surprise_` is log(measured / predicted) of the last measurement, 1 while predictions mean nothing.
+
     Args:
         prior_mean: as in `OnlineLinear`.
         prior_weight: in measurements of `typical_s` seconds.
@@ -64,7 +66,7 @@ class RobustSeconds:
 
     """
 
-    __slots__ = ("chances", "drift_", "linear_", "spread_")
+    __slots__ = ("chances", "drift_", "linear_", "spread_", "surprise_")
 
     def __init__(
         self,
@@ -81,6 +83,7 @@ class RobustSeconds:
         self.linear_ = OnlineLinear(prior_mean, scaled, forgetting=forgetting, nonnegative=True, noise=noise)
         self.drift_ = Drift()
         self.spread_ = PRIOR_SPREAD
+        self.surprise_ = 0.0
         self.chances = whole(chances, "chances", maximum=MAX_CHANCES)
 
     def factor(self, at_s: float) -> float:
@@ -99,11 +102,23 @@ class RobustSeconds:
         """Both: predicted seconds, and the standard deviation of the error to expect."""
         factor = math.exp(self.drift_.level(at_s))
         usual_s = self._usual_s(features)
-        # Normal errors are 1.25 times as large in the root of the mean square as in the mean.
-        noise_s = 1.25 * self.spread_ * max(usual_s, FLOOR_S)
+        noise_s = self.relative_sd * max(usual_s, FLOOR_S)
         # Of what was never measured we know at least the order of magnitude.
         ignorance_s = min(self.linear_.mean_sd_one(features), usual_s)
         return usual_s * factor, math.hypot(noise_s, ignorance_s) * factor
+
+    def weights(self, at_s: float) -> list[float]:
+        """The weights w at the time `at_s`, with the expected deviation: all that it takes to predict often."""
+        if self.linear_.seen_ < self.chances:
+            return [min(pair) for pair in zip(self.linear_.weights_, self.linear_.prior_mean, strict=True)]
+        factor = self.factor(at_s)
+        return [weight * factor for weight in self.linear_.weights_]
+
+    @property
+    def relative_sd(self) -> float:
+        """Standard deviation of the error to expect where much was measured, as a part of the prediction."""
+        # Normal errors are 1.25 times as large in the root of the mean square as in the mean.
+        return 1.25 * self.spread_
 
     def learn_one(self, features: Sequence[float], seconds: float, at_s: float = 0.0) -> RobustSeconds:
         """Take in one duration, measured at the time `at_s`. Raises InvalidValueError for absurd numbers."""
@@ -113,12 +128,13 @@ class RobustSeconds:
         if linear.seen_ < SETTLED:
             # Weighing by the measured favours the short ones, but it is all there is while predictions mean nothing.
             linear.update(features, seconds, 1 / (measured_s * measured_s))
+            self.surprise_ = 1.0
             return self
         usual_s = min(max(linear.predict_one(features), FLOOR_S), CEILING_S)
         deviation = math.log(measured_s / usual_s)
         gate = GATE * max(self.spread_, LEAST_SPREAD)
         level = self.drift_.learn_one(at_s, deviation)
-        surprise = deviation - level.expected
+        self.surprise_ = surprise = deviation - level.expected
         if abs(level.lasting) > MOVED:
             linear.doubt(DOUBT)
             taken = deviation - level.expected + level.lasting
@@ -153,7 +169,7 @@ class RobustSeconds:
         """The same prior, nothing learned."""
         model = RobustSeconds.__new__(RobustSeconds)
         model.linear_, model.drift_, model.spread_ = self.linear_.clone(), Drift(), PRIOR_SPREAD
-        model.chances = self.chances
+        model.chances, model.surprise_ = self.chances, 0.0
         return model
 
     def to_dict(self) -> dict[str, Any]:
@@ -171,6 +187,7 @@ class RobustSeconds:
             raise InvalidValueError("a model of seconds must be nonnegative")
         model = cls.__new__(cls)
         model.linear_, model.drift_, model.spread_ = linear, Drift.from_dict(state.get("drift", {})), spread
+        model.surprise_ = 0.0
         model.chances = whole(state.get("chances"), "chances", maximum=MAX_CHANCES)
         return model
 
