@@ -181,3 +181,26 @@ def test_a_server_that_tells_the_sum_alone_teaches_the_sum():
         answer = ServerAnswer({"server_s": 0.2})
         provider.learn(predicted(provider, models, shot), Outcome(shot, answer, 0.0, 0.1, 0.2, 400_000, models))
     assert predicted(provider, models, shot).server_s == pytest.approx(0.2, rel=0.1)
+
+
+def test_a_cold_server_condemns_no_route():
+    """What the server took is learned for both routes, whoever met it."""
+    models, shot = Kept(), photo()
+    resized, original = ResizedProvider(), OriginalProvider()
+    before = predicted(original, models, shot).server_s - predicted(resized, models, shot).server_s
+    for _ in range(10):
+        resized.learn(predicted(resized, models, shot), outcome(models, shot, 15_000, device_s=0.1, fixed_s=2.0))
+    after = predicted(original, models, shot), predicted(resized, models, shot)
+    assert min(route.server_s for route in after) > 1.0
+    assert after[0].server_s - after[1].server_s == pytest.approx(before, abs=0.05)
+
+
+def test_each_kind_of_picture_has_its_own_models():
+    provider, models, shot = ResizedProvider(), Kept(), photo()
+    png = Photo(b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR" + struct.pack(">IIBB", 1500, 1000, 8, 2) + bytes(400_000))
+    fresh = predicted(provider, models, png)
+    for _ in range(10):
+        provider.learn(predicted(provider, models, shot), outcome(models, shot, 30_000, device_s=0.5))
+    after = predicted(provider, models, png)
+    assert (after.device_s, after.bytes_up) == (fresh.device_s, fresh.bytes_up)
+    assert predicted(provider, models, shot).device_s > 0.3
