@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from midspan.errors import InvalidValueError
 from midspan.routing.chooser import Choice, choose
 from midspan.routing.objective import Objective
-from midspan.routing.route import Part, Route
+from midspan.routing.route import Route
 from midspan_client.catalog import Catalog
 from midspan_client.learning import SHARED, Memory, Place, ProviderModels
 from midspan_client.photo import Photo
@@ -106,8 +106,6 @@ class Decider:
                 raise InvalidValueError(
                     f"predict must return a Route of provider {provider.name!r}, got {route!r}"[:300]
                 )
-            if not all(isinstance(part, Part) for part in route.parts):
-                raise InvalidValueError(f"the parts of a Route must be Parts, got {route.parts!r}"[:300])
         if len(routes) > MAX_ROUTES:
             raise InvalidValueError(f"at most {MAX_ROUTES} routes are allowed, got {len(routes)}")
         return routes

@@ -88,6 +88,9 @@ class Route:
             )
         if self.accuracy is not None and not 0 <= self.accuracy <= 1:
             raise InvalidValueError(f"route {self.name!r}: accuracy must be between 0 and 1, got {self.accuracy}")
+        for part in self.parts:
+            if type(part) is not Part:
+                raise InvalidValueError(f"route {self.name!r}: parts must be Parts, got {part!r}"[:300])
 
     @property
     def total_s(self) -> float:
