@@ -71,10 +71,11 @@ class ServerTime:
         """The server as it is expected to be at `at_s`, on the client's clock."""
         if self._forecast is None or self._forecast_at_s != at_s:
             once_s, per_megabyte_s, per_megapixel_s = self.prepare_.weights(at_s)
+            (fixed_s,) = self.fixed_.weights(at_s)
             self._forecast = ServerForecast(
                 (once_s, per_megabyte_s, per_megapixel_s),
                 self.prepare_.relative_sd,
-                Part("fixed", *self.fixed_.forecast_one((1.0,), at_s)),
+                Part("fixed", fixed_s, fixed_s * self.fixed_.relative_sd),
             )
             self._forecast_at_s = at_s
         return self._forecast
