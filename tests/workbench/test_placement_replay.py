@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -148,6 +149,29 @@ def test_a_device_that_chose_but_once_is_left_out():
     ]
     assert len(replay(log, side_px=331, learn=60, seed=1)[1]) == 1
     assert len(replay(log, side_px=331, learn=59, seed=1)[0]) == 1
+
+
+def test_a_cell_that_cannot_be_replayed_is_left_out_alone():
+    """Exchanges of nothing in no time, but some in a day: nobody can say what they would have taken with more."""
+    log, absurd = linear_log(), []
+    for i, one in enumerate(log):
+        measured = replace(one.measured, link_s=86_400.0 if i % 5 == 0 else 0.0, bytes_up=1)
+        absurd.append(replace(one, device="broken", measured=measured if one.choice == "local" else one.measured))
+    for order in (absurd + log, log + absurd):
+        cells, left_out = replay(order, side_px=331, learn=20, seed=1)
+        assert [cell.device for cell in cells] == ["phone"]
+        assert len(left_out) == 1
+        assert left_out[0].startswith("broken, wifi: ")
+
+
+def test_photos_of_one_size_can_be_replayed():
+    log = []
+    for i, one in enumerate(linear_log()):
+        sent = 50_000 if one.choice == "local" else 500_000
+        measured = replace(one.measured, bytes_up=sent, link_s=0.1 + 1e-3 * i)
+        log.append(replace(one, photo=PhotoSize(500_000, 1000, 1400), measured=measured))
+    cells, left_out = replay(log, side_px=331, learn=20, seed=1)
+    assert (len(cells), left_out) == (1, [])
 
 
 def test_the_command_prints_the_same_rows_as_simulate(log, capsys):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 
@@ -216,6 +217,17 @@ def test_simulated_photos_read_as_jpegs_of_that_size(kilobytes, width_px, height
     assert len(photo.data) == kilobytes * 1000
     assert photo.header.simple
     assert (photo.header.width_px, photo.header.height_px) == (min(width_px, 65_535), min(height_px, 65_535))
+
+
+def test_simulated_photos_take_no_memory():
+    size = PhotoSize(64 << 20, 4000, 3000)
+    tracemalloc.start()
+    try:
+        photos = [photo_of(size) for _ in range(100)]
+        assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    finally:
+        tracemalloc.stop()
+    assert all(photo.megabytes == 67.108864 and photo.megapixels == 12.0 for photo in photos)
 
 
 @given(st.integers(1, 50), st.integers(1, 120), st.integers(0, 5))

@@ -127,9 +127,20 @@ def _sound(*warnings: str) -> None:
         raise InternalError(warning)
 
 
+class _Beginning(bytes):
+    """The first bytes of a photo, which says that it is as long as the whole: nobody here reads further."""
+
+    whole_bytes: int
+
+    def __len__(self) -> int:
+        return self.whole_bytes
+
+
 def photo_of(size: PhotoSize) -> Photo:
-    """A photo of that size whose header reads as a JPEG of three colours; nothing follows but zeros."""
+    """A photo of that size whose header reads as a JPEG of three colours. It takes no memory for what follows."""
     # Wider pictures are no JPEGs, but there are such photos.
     width, height = (min(side_px, 0xFFFF).to_bytes(2, "big") for side_px in (size.width_px, size.height_px))
     start_of_frame = b"\xff\xc0\x00\x11\x08" + height + width + b"\x03" + 9 * b"\x00"  # ITU-T T.81, B.2.2
-    return Photo((b"\xff\xd8" + start_of_frame).ljust(size.photo_bytes, b"\x00"))
+    data = _Beginning(b"\xff\xd8" + start_of_frame)
+    data.whole_bytes = size.photo_bytes
+    return Photo(data)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from midspan.errors import ConfigError
+from midspan.errors import ConfigError, MidspanError
 from midspan.servermodel.fit import fit_seconds
 from midspan.workbench.placement.cells import Constants
 from midspan.workbench.placement.play import compete
@@ -88,8 +88,12 @@ def replay(
             continue
         mean_bytes = max(round(sum(local) / len(local)), 1)
         constants = Constants(mean_bytes, side_px, ALPHA, mean_bytes)
-        requests = reconstruct(group, seed)
-        results.append(compete(device, network, requests, policies(constants), learn=learn, seed=seed))
+        try:
+            requests = reconstruct(group, seed)
+            results.append(compete(device, network, requests, policies(constants), learn=learn, seed=seed))
+        except MidspanError as error:  # no line fits them, or what was reconstructed is no time that a policy takes
+            left_out.append(f"{device}, {network}: {error}")
+            continue
         report(results[-1])
     return results, left_out
 

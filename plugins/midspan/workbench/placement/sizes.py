@@ -25,7 +25,6 @@ SENT: Final = "sent_bytes"
 MAX_ROWS: Final = 100_000
 MAX_PHOTOS: Final = 20_000
 MAX_PHOTO_BYTES: Final = 64 << 20
-"""Policies are given photos of that length, so that it bounds memory."""
 MAX_SIDE_PX: Final = 65_535
 MAX_PIXELS: Final = 100_000_000
 OVERSAMPLING: Final = 2

@@ -33,7 +33,7 @@ MAX_NAME: Final = 100
 MAX_S: Final = 86_400.0
 MAX_AT_S: Final = 1e11
 MAX_PHOTO_BYTES: Final = 64 << 20
-"""Of a photo and of what is sent: policies are given photos of that length, so that it bounds memory."""
+"""Of a photo and of what is sent."""
 MAX_SIDE_PX: Final = 2**24
 COLUMNS: Final = (
     "at", "network", "device", "provider", "photo_bytes", "width_px", "height_px", "bytes_up", "work_s", "send_s",
