@@ -22,7 +22,7 @@ from midspan.workbench.placement.sizes import read_sizes
 from midspan.workbench.placement.storelog import LoggedRequest, Recording
 
 DATA = Path(__file__).parents[2] / "benchmarks/placement"
-NAMES = {*MODELS, "ours", "ours in order"}
+NAMES = {*MODELS, "ours", "ours in order", "retrained in order"}
 
 
 def logged(count=150, *, noise=0.05, seed=1, wild=0):
@@ -72,10 +72,20 @@ def test_straight_lines_are_found(found):
     """With 5% noise nothing can be much closer than 4% on average. Least squares neglects what is small."""
     rows, _ = found
     for component in ("device", "link", "prepare"):
-        for model, most in (("ols", 10), ("lasso", 15), ("ours", 6)):
+        for model, most in (("ols", 10), ("lasso", 15), ("svr", 7), ("ours", 6), ("retrained in order", 12)):
             assert rows[component, model].mape_percent < most, (component, model)
     assert rows["fixed", "ours"].mape_percent < 1
     assert rows["sent", "ours"].mape_percent < 6
+
+
+def test_a_line_that_is_trained_again_follows_a_change():
+    """The server becomes three times as slow, and stays so: no line through both describes either."""
+    log = logged(400)
+    slow = [replace(one, measured=replace(one.measured, prepare_s=3 * one.measured.prepare_s)) for one in log[200:]]
+    rows, _ = fitted(log[:200] + slow)
+    retrained = rows["prepare", "retrained in order"]
+    assert retrained.mape_percent < 0.6 * rows["prepare", "ols"].mape_percent
+    assert retrained.n == rows["prepare", "ours in order"].n == 380
 
 
 def test_what_the_others_cannot_know_ours_in_order_does():
@@ -93,7 +103,10 @@ def test_what_the_others_cannot_know_ours_in_order_does():
         log.append(LoggedRequest(one.device, one.network, one.at_s, one.photo, one.choice, slow))
     rows, _ = fitted(log)
     in_order = rows["link", "ours in order"].mape_percent
-    assert in_order < 0.7 * min(rows["link", model].mape_percent for model in NAMES - {"ours in order"})
+    assert in_order < 0.7 * min(
+        rows["link", model].mape_percent for model in NAMES - {"ours in order", "retrained in order"}
+    )
+    assert in_order < 0.7 * rows["link", "retrained in order"].mape_percent
 
 
 def test_outliers_are_scored_even_where_they_are_not_learned():
