@@ -10,12 +10,14 @@ from pathlib import Path
 import pytest
 
 from midspan import cli
+from midspan.cli.bench.table import show
 from midspan.errors import ConfigError, InvalidValueError
 from midspan.workbench.placement.cells import read_coefficients
 from midspan.workbench.placement.linkchoices import CLAIRVOYANT, LinkTimes, score_choices
 from midspan.workbench.placement.linkmeasures import by_trace, measure_choices, measure_errors
 from midspan.workbench.placement.links import ESTIMATORS, LinkError, Network, Plan, find_traces, score_link
 from midspan.workbench.placement.links_picture import draw
+from midspan.workbench.rows import not_applicable
 
 COEFFICIENTS = Path(__file__).parents[2] / "benchmarks/placement/coefficients.json"
 SHORT = Plan(transfers=120)
@@ -92,22 +94,47 @@ def test_the_clairvoyant_is_never_beaten(trace):
         assert of["ours"].mean_s < min(of["local"].mean_s, of["remote"].mean_s) * 1.05
 
 
+def choices(trace, **mean_and_p95_s):
+    times = {"local": (9.0, 9.0), "remote": (8.0, 10.0), **mean_and_p95_s}
+    return [LinkTimes(trace, "phone", policy, *seconds) for policy, seconds in times.items()]
+
+
 def test_measures_count_cases_in_which_knowing_pays():
     """Two traces; on the second one the peers do as well as the clairvoyant, so it does not count."""
-
-    def times(trace, ours, delta, harmonic, best):
-        of = {"ours": ours, "delta": delta, "harmonic": harmonic, CLAIRVOYANT: best}
-        return [LinkTimes(trace, "phone", policy, seconds, seconds) for policy, seconds in of.items()]
-
-    rows = measure_choices(times("a", 1.1, 1.5, 1.2, 1.0) + times("b", 1.3, 1.01, 1.02, 1.0))
-    assert [row.measure for row in rows[:3]] == [
-        "95th percentile, against delta, lower in 100% of 1/2 cases",
-        "95th percentile, against harmonic, lower in 100% of 1/2 cases",
-        "95th percentile, against the better of both, lower in 100% of 1/2 cases",
+    first = choices("a", ours=(1.1, 1.1), delta=(1.5, 1.5), harmonic=(1.2, 1.2), clairvoyant=(1.0, 1.0))
+    second = choices("b", ours=(1.3, 1.3), delta=(1.01, 1.01), harmonic=(1.02, 1.02), clairvoyant=(1.0, 1.0))
+    rows = measure_choices(first + second)
+    assert [row.measure for row in rows[:4]] == [
+        "95th percentile, where 3% of it could be saved, against delta: lower in 100% of 1/2 cases",
+        "95th percentile, where 3% of it could be saved, against harmonic: lower in 100% of 1/2 cases",
+        "95th percentile, where 3% of it could be saved, against the better of both: lower in 100% of 1/2 cases",
+        "95th percentile, where 3% of it could be saved, against the better static choice: lower in 100% of 2/2 cases",
     ]
     assert (rows[0].ours, rows[0].peer, rows[0].ratio, rows[0].holds) == (1.1, 1.5, 1.0, True)
     assert rows[2].peer == 1.2
-    assert measure_choices(times("b", 1.3, 1.01, 1.02, 1.0)) == []
+    assert (rows[3].peer, rows[11].peer) == (9.0, 8.0), "which static choice is better depends on what is compared"
+    assert len(rows) == 3 * 4
+
+
+def test_nothing_to_gain_is_said_and_both_readings_are_shown():
+    """Harmonic's mean is open to improvement, its 95th percentile is not, and ours is above it."""
+    case = choices("a", ours=(1.02, 1.05), delta=(1.5, 1.5), harmonic=(1.1, 1.01), clairvoyant=(1.0, 1.0))
+    rows = {row.measure.partition(":")[0]: row for row in measure_choices(case)}
+    none = rows["95th percentile, where 3% of it could be saved, against harmonic"]
+    assert none.measure.endswith(": 0 of 1 cases")
+    assert (none.ours, none.peer, none.ratio, none.limit, none.holds) == (None, None, None, "not applicable", None)
+    tail = rows["95th percentile, where 3% of the mean could be saved, against harmonic"]
+    assert (tail.ours, tail.peer, tail.holds) == (1.05, 1.01, False)
+    assert rows["mean time, where 3% of it could be saved, against harmonic"].holds
+
+
+def test_rows_without_a_figure_are_shown(capsys):
+    show("a title", [not_applicable("of nothing: 0 of 3 cases")], {}, as_json=True)
+    assert json.loads(capsys.readouterr().out)["rows"][0]["holds"] is None
+    show("a title", [not_applicable("of nothing: 0 of 3 cases")], {}, as_json=False)
+    table = capsys.readouterr().out
+    assert "0 of 3 cases" in table
+    assert "MISSED" not in table
 
 
 def test_a_trace_on_which_a_peer_is_better_is_not_won():

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 UNKNOWN_RTT_MS = 50.0
 """There and back, where a trace does not say."""
 CAPTION = (
-    "A case is a trace and a device for which knowing all transfers would save over 3% of the peer's time;\n"
-    "without any there is no line. x: times what that would take."
+    "A case is a trace and a device for which knowing all transfers would save over 3% of the peer's time:\n"
+    "of its 95th percentile, or of its mean. x: times what that would take. Better static: always on the\n"
+    "device, or always in the cloud."
 )
 
 

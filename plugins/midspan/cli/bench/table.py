@@ -23,6 +23,11 @@ def show(title: str, rows: Sequence[Row], details: Mapping[str, Any], *, as_json
         "measure", "ours", "peer", "ratio", "limit", "", title=title, caption=caption or None, caption_justify="left"
     )
     for row in rows:
-        figures = (f"{figure:.3f} {row.unit}".strip() for figure in (row.ours, row.peer))
-        table.add_row(row.measure, *figures, f"{row.ratio:.3f}", row.limit, "holds" if row.holds else "MISSED")
+        figures = (_text(figure, row.unit) for figure in (row.ours, row.peer))
+        verdict = "-" if row.holds is None else "holds" if row.holds else "MISSED"
+        table.add_row(row.measure, *figures, _text(row.ratio), row.limit, verdict)
     Console().print(table)
+
+
+def _text(figure: float | None, unit: str = "") -> str:
+    return "-" if figure is None else f"{figure:.3f} {unit}".strip()

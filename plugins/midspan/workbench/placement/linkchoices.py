@@ -11,7 +11,7 @@ from typing import Final
 from midspan.workbench.placement.cells import Coefficients, Line
 from midspan.workbench.placement.links import ESTIMATORS, LinkEstimator, Network, Plan, log_uniform
 
-__all__ = ["CLAIRVOYANT", "LinkTimes", "score_choices"]
+__all__ = ["CLAIRVOYANT", "STATIC", "LinkTimes", "score_choices"]
 
 CLAIRVOYANT: Final = "clairvoyant"
 STATIC: Final = ("local", "remote")
