@@ -62,8 +62,8 @@ class LogRow(NamedTuple):
         work_s: seconds inside ``with session.device()``.
         device_s: all seconds that were neither the network's nor the server's.
         send_s: seconds of the network, both ways, and waiting before retries; the server's too, where it did not say.
-        server_s: seconds that the server reported.
-        prepare_s: the part of `server_s` that went into decoding and preprocessing.
+        server_s: seconds that the server reported, at most those of the exchanges.
+        prepare_s: the part of `server_s` that went into decoding and preprocessing; None if the server says more.
         total_s: seconds from the decision to the answer.
         teaches: whether `send_s` is one exchange on an open connection of one network, so that it tells of the link.
 
