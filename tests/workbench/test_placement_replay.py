@@ -186,6 +186,24 @@ def test_the_command_prints_the_same_rows_as_simulate(log, capsys):
     assert "university" in {row["network"] for row in found["rows"]}
 
 
+@pytest.mark.parametrize("command", ["fit", "replay"])
+def test_several_logs_are_read_as_one(command, copy, capsys):
+    phones = []
+    for device in ("pixel2", "nexus5"):
+        path = copy("DELETE FROM decisions WHERE id % 3", f"DELETE FROM decisions WHERE device != '{device}'")
+        phones += ["--log", str(path.rename(path.with_name(device)))]
+    learn = ["--learn", "40"] if command == "replay" else []
+    assert cli.main(["placement", command, *phones, *learn, "--json"]) == 0
+    assert {row["device"] for row in json.loads(capsys.readouterr().out)["rows"]} == {"pixel2", "nexus5"}
+
+
+@pytest.mark.parametrize("command", ["fit", "replay"])
+@pytest.mark.parametrize("side", ["0", "16385"])
+def test_a_side_that_is_none_is_refused(command, side, log, capsys):
+    assert cli.main(["placement", command, "--log", str(log), "--side", side]) == 1
+    assert f"--side must be between 1 and 16384, got {side}" in capsys.readouterr().err
+
+
 def test_the_file_is_not_written_to(log):
     before = log.read_bytes()
     read_log(log)

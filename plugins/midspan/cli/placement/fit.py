@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from midspan.errors import ConfigError
+from midspan.cli.placement.log import add_log_options, read_logs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -18,25 +18,11 @@ if TYPE_CHECKING:
 
     from midspan.workbench.placement.fit import FitRow, Forecast
 
-MAX_SIDE_PX = 16_384
-
 
 def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command."""
     parser = commands.add_parser("fit", help="compare models of time on recorded requests")
-    parser.add_argument(
-        "--log", type=Path, action="append", metavar="FILE", required=True, help="a client's store; may be repeated"
-    )
-    parser.add_argument(
-        "--network",
-        action="append",
-        default=[],
-        metavar="NAME",
-        help="what the app calls a network, of which the store holds a hash; may be repeated",
-    )
-    parser.add_argument(
-        "--side", type=int, default=331, metavar="PX", help="what devices resized to (default: %(default)s)"
-    )
+    add_log_options(parser)
     parser.add_argument(
         "--trim", action="store_true", help="scikit-learn's models learn from the 5th to the 95th percentile alone"
     )
@@ -53,11 +39,8 @@ def run(args: argparse.Namespace) -> int:
     from midspan.cli.progress import progress
     from midspan.workbench.placement.fit import fit_cell, group_by_cell, steps
     from midspan.workbench.placement.fit_picture import draw
-    from midspan.workbench.placement.storelog import read_log
 
-    if not 1 <= args.side <= MAX_SIDE_PX:
-        raise ConfigError(f"--side must be between 1 and {MAX_SIDE_PX}, got {args.side}")
-    cells = group_by_cell([one for path in args.log for one in read_log(path, args.network)])
+    cells = group_by_cell(read_logs(args))
     rows: list[FitRow] = []
     forecasts: list[Forecast] = []
     console = Console(stderr=True)

@@ -6,25 +6,14 @@ import argparse
 import sys
 from pathlib import Path
 
+from midspan.cli.placement.log import add_log_options, read_logs
 from midspan.errors import ConfigError
-
-MAX_SIDE_PX = 16_384
 
 
 def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command."""
     parser = commands.add_parser("replay", help="compare policies on recorded requests")
-    parser.add_argument("--log", type=Path, metavar="FILE", required=True, help="a client's store")
-    parser.add_argument(
-        "--network",
-        action="append",
-        default=[],
-        metavar="NAME",
-        help="what the app calls a network, of which the store holds a hash; may be repeated",
-    )
-    parser.add_argument(
-        "--side", type=int, default=331, metavar="PX", help="what devices resized to (default: %(default)s)"
-    )
+    add_log_options(parser)
     parser.add_argument(
         "--learn", type=int, default=100, metavar="N", help="the first of each cell, not scored (default: %(default)s)"
     )
@@ -38,18 +27,15 @@ def run(args: argparse.Namespace) -> int:
     """Read, replay and show; what was left out goes to stderr."""
     from midspan.cli.placement.scores import show
     from midspan.workbench.placement.replay import replay
-    from midspan.workbench.placement.storelog import read_log
 
-    if not 1 <= args.side <= MAX_SIDE_PX:
-        raise ConfigError(f"--side must be between 1 and {MAX_SIDE_PX}, got {args.side}")
     if args.learn < 0 or args.seed < 0:
         raise ConfigError(f"--learn and --seed must be at least 0, got {args.learn} and {args.seed}")
-    log = read_log(args.log, args.network)
+    log = read_logs(args)
     cells, left_out = replay(log, side_px=args.side, learn=args.learn, seed=args.seed)
     for words in left_out:
         print(f"left out: {words}", file=sys.stderr)
     if not cells:
-        raise ConfigError(f"{args.log} has no device and network with requests enough of both kinds")
+        raise ConfigError("no device on one network has requests that can be replayed")
     title = f"{len(log)} recorded requests, the first {args.learn} of each cell to learn"
     show(cells, title, as_json=args.json, picture=args.picture)
     return 0
