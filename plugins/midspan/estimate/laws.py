@@ -12,11 +12,12 @@ import copy
 import json
 import math
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from midspan.errors import InvalidValueError
+from midspan.estimate.damage import at, damaged, paths
 
 __all__ = ["LAWS", "Subject"]
 
@@ -166,16 +167,16 @@ def damaged_states_are_refused(subject: Subject) -> None:
     load = type(run.model).from_dict
     for state in (None, "x", 5, *EMPTY):
         _refused(f"a state of {state!r}", load, state)
-    for path in _paths(run.state()):
+    for path in paths(run.state()):
         where = f"a state whose {'.'.join(map(str, path))}"
         if isinstance(path[-1], str):
-            _refused(f"{where} is lost", load, _damaged(run.state(), path))
-        table = isinstance(_at(run.state(), path), list | dict)
+            _refused(f"{where} is lost", load, damaged(run.state(), path))
+        table = isinstance(at(run.state(), path), list | dict)
         for value in TYPES:
-            _refused(f"{where} is {value!r}", load, _damaged(run.state(), path, value))
+            _refused(f"{where} is {value!r}", load, damaged(run.state(), path, value))
         for value in (*NUMBERS, *EMPTY):
             try:
-                model = load(_damaged(run.state(), path, value))
+                model = load(damaged(run.state(), path, value))
             except InvalidValueError:
                 continue
             assert table or value not in EMPTY, f"{where} is {value!r} was taken"
@@ -287,29 +288,3 @@ def _refused(what: str, call: Callable[..., object], *arguments: Any) -> None:
     except Exception as error:
         raise AssertionError(f"{what} raised {type(error).__name__}, not InvalidValueError: {error}") from error
     raise AssertionError(f"{what} was taken")
-
-
-def _paths(state: Any) -> Iterator[tuple[str | int, ...]]:
-    """Ways to every value; of a list, to the first and the last."""
-    keys: Sequence[Any] = list(state) if isinstance(state, Mapping) else []
-    if isinstance(state, list) and state:
-        keys = sorted({0, len(state) - 1})
-    for key in keys:
-        yield (key,)
-        yield from ((key, *rest) for rest in _paths(state[key]))
-
-
-def _at(state: Any, path: Sequence[str | int]) -> Any:
-    for key in path:
-        state = state[key]
-    return state
-
-
-def _damaged(state: dict[str, Any], path: Sequence[str | int], *value: Any) -> dict[str, Any]:
-    """With the value in its place; without one, with nothing there."""
-    table = _at(state, path[:-1])
-    if value:
-        table[path[-1]] = value[0]
-    else:
-        del table[path[-1]]
-    return state
