@@ -96,7 +96,7 @@ class Outcome:
         answer: what `execute` returned.
         device_s: seconds inside ``with session.device():``.
         send_s: seconds of exchanges less `server_s`; the client has taught the link already.
-        server_s: what the server reported, or None if it did not.
+        server_s: what the server reported, at most what the exchanges took; or None if it did not.
         bytes_up: bytes of payload in all exchanges.
         models: this provider's models.
         at_s: when it ended, on the client's clock.

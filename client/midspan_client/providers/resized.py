@@ -30,7 +30,7 @@ SIZE_PRIOR_WEIGHT = (20.0, 20.0)
 """About two photos' worth."""
 SETS = ((0, 1), (0, 1, 2, 3))
 """Of the features of a photo: its bytes alone, or all."""
-MAX_DENSITY = 2.0
+LEAST_DENSITY, MAX_DENSITY = 0.02, 2.0
 """Bytes per pixel; more is no JPEG, and says nothing of the detail."""
 
 
@@ -111,7 +111,8 @@ class ResizedProvider:
             _device_model(models, photo).learn_one(_features(photo, variant), outcome.device_s, outcome.at_s)
         size, density = _size_model(models, variant, encoding, photo), _density(photo)
         # By relative errors: a small picture's size matters as much as a large one's.
-        size.learn_one(density, outcome.bytes_up / area_px, 1 / max(size.predict_one(density), 0.02) ** 2)
+        typical = min(max(size.predict_one(density), LEAST_DENSITY), MAX_DENSITY)
+        size.learn_one(density, outcome.bytes_up / area_px, 1 / typical**2)
         server_time(models, variant).learn_one(
             outcome.bytes_up / 1e6, area_px / 1e6, outcome.answer, outcome.server_s, outcome.at_s
         )

@@ -23,8 +23,8 @@ PRIOR_SPREAD = 0.3
 """The usual surprise to believe before anything was measured."""
 LASTING = 0.5
 """Share of a lasting deviation that is taken for the new usual."""
-MOVED = 0.6
-"""A lasting deviation beyond this, a factor of 1.8, is another world: the usual moves there."""
+MOVED = 1.0
+"""A lasting deviation beyond this, a factor of 2.7, is another world: the usual moves there."""
 DOUBT = 1.5
 """Times less that what was learned is worth at each measurement meanwhile."""
 RATE = 0.05
