@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from midspan.errors import InvalidValueError
@@ -20,6 +20,8 @@ from midspan_client.waiting import Waiting
 __all__ = ["Decider", "Decision"]
 
 MAX_ROUTES = 10_000
+WORTH = 0.5
+"""A provider is tried again where, but for its work on the device, it would take less than this part of the time."""
 _logger = logging.getLogger("midspan_client")
 
 
@@ -37,7 +39,7 @@ class Decider:
     def __init__(self, providers: Sequence[RouteProvider], memory: Memory) -> None:
         self._memory = memory
         self._providers = {provider.name: provider for provider in providers}
-        self._waiting = {name: memory.model(EVERYWHERE, f"{SHARED}waiting/{name}", Waiting) for name in self._providers}
+        self._waits: dict[str, dict[str, Waiting]] = {}
 
     def decide(self, photo: Photo, catalog: Catalog, objective: Objective, place: Place, at_s: float) -> Decision:
         """The best of all routes that are offered. `at_s` is the time on the client's clock."""
@@ -50,7 +52,7 @@ class Decider:
                 routes += self._routes(provider, context)
             except Exception as error:  # a stranger's code can raise anything; its routes are lost, nothing else is
                 warnings.append(_warn(provider.name, "could offer no route", error))
-        choice = self._retried(choose(routes, objective)) if routes else None
+        choice = self._retried(choose(routes, objective), self._waiting(photo)) if routes else None
         return Decision(choice, tuple(warnings))
 
     def provider(self, route: Route) -> RouteProvider:
@@ -67,7 +69,7 @@ class Decider:
             self._providers[route.provider].learn(route, outcome)
         except Exception as error:  # as above; the answer is there already
             return _warn(route.provider, "could not learn", error)
-        for name, waiting in self._waiting.items():
+        for name, waiting in self._waiting(outcome.photo).items():
             if name == route.provider:
                 waiting.taken()
             else:
@@ -75,29 +77,39 @@ class Decider:
         self._memory.learned(f"{route.provider}/", place)
         return ""
 
-    def _retried(self, choice: Choice) -> Choice:
+    def _retried(self, choice: Choice, waits: Mapping[str, Waiting]) -> Choice:
         """Another route for once, if nothing but its own work on the device speaks against it, and that is old news.
 
         What a network or a server takes is learned from every route, what a provider does on the device only from its
-        own.
+        own. Only what could be much quicker is worth a try.
         """
         objective, best = choice.objective, choice.route
-        due = [name for name, waiting in self._waiting.items() if waiting.due and name != best.provider]
+        due = [name for name, waiting in waits.items() if waiting.due and name != best.provider]
         if not due or objective.goal != "time":
             return choice
         again = [
             route
             for route in choice.routes
             if route.provider in due
-            and route.send_s + route.server_s < best.total_s
+            and route.send_s + route.server_s < WORTH * best.total_s
             and (objective.sla_s is None or route.total_s <= objective.sla_s)
             and (objective.min_accuracy is None or (route.accuracy or 0.0) >= objective.min_accuracy)
         ]
         if not again:
             return choice
         route = min(again, key=lambda route: route.total_s)
-        waited = self._waiting[route.provider].requests_
+        waited = waits[route.provider].requests_
         return replace(choice, route=route, reason=f"tried again: not measured for {waited} requests")
+
+    def _waiting(self, photo: Photo) -> dict[str, Waiting]:
+        """Of each provider, for photos of this kind: what one kind takes on the device tells nothing of another."""
+        kind = photo.header.kind
+        if kind not in self._waits:
+            self._waits[kind] = {
+                name: self._memory.model(EVERYWHERE, f"{SHARED}waiting/{name}/{kind}", Waiting)
+                for name in self._providers
+            }
+        return self._waits[kind]
 
     def _routes(self, provider: RouteProvider, context: Context) -> list[Route]:
         routes = [provider.predict(one, context) for one in provider.enumerate(context.photo, context.catalog)]

@@ -1,4 +1,4 @@
-"""How long a provider has not been taken, so that none is given up for good."""
+"""How long a provider has not been taken for one kind of photo, so that none is given up for good."""
 
 from __future__ import annotations
 
