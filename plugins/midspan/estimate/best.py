@@ -7,7 +7,7 @@ from typing import Any
 
 from midspan.errors import InvalidValueError
 from midspan.estimate.check import numbers, table, whole
-from midspan.estimate.robust import PRIOR_SPREAD, RobustSeconds
+from midspan.estimate.robust import PRIOR_SPREAD, SETTLED, RobustSeconds
 
 __all__ = ["BestOf"]
 
@@ -33,7 +33,7 @@ class BestOf:
 
     """
 
-    __slots__ = ("best_", "errors_", "models_", "subsets")
+    __slots__ = ("best_", "errors_", "judged_", "models_", "subsets")
 
     def __init__(
         self,
@@ -59,7 +59,7 @@ class BestOf:
             for subset in self.subsets
         ]
         self.errors_ = [PRIOR_SPREAD] * len(self.subsets)
-        self.best_ = 0
+        self.best_ = self.judged_ = 0
 
     def predict_one(self, features: Sequence[float], at_s: float = 0.0) -> float:
         """Predicted seconds at the time `at_s`."""
@@ -76,9 +76,15 @@ class BestOf:
     def learn_one(self, features: Sequence[float], seconds: float, at_s: float = 0.0) -> BestOf:
         """Take in one duration, measured at the time `at_s`. Raises InvalidValueError for absurd numbers."""
         numbers(features, _width(self.subsets), "features")  # before any set has learned
-        for i, (model, subset) in enumerate(zip(self.models_, self.subsets, strict=True)):
+        settled = self.models_[0].linear_.seen_ >= SETTLED
+        for model, subset in zip(self.models_, self.subsets, strict=True):
             model.learn_one([features[j] for j in subset], seconds, at_s)
-            self.errors_[i] += RATE * (min(abs(model.surprise_), 1.0) - self.errors_[i])
+        if not settled:  # the first predictions mean nothing
+            return self
+        self.judged_ += 1
+        rate = max(RATE, 1 / self.judged_)  # at first a plain mean, so that a few decide
+        for i, model in enumerate(self.models_):
+            self.errors_[i] += rate * (min(abs(model.surprise_), 1.0) - self.errors_[i])
         least = min(range(len(self.errors_)), key=self.errors_.__getitem__)
         if self.errors_[least] < CLEARLY * self.errors_[self.best_]:
             self.best_ = least
@@ -88,7 +94,7 @@ class BestOf:
         """The same arguments, nothing learned."""
         model = BestOf.__new__(BestOf)
         model.subsets, model.models_ = self.subsets, [one.clone() for one in self.models_]
-        model.errors_, model.best_ = [PRIOR_SPREAD] * len(self.subsets), 0
+        model.errors_, model.best_, model.judged_ = [PRIOR_SPREAD] * len(self.subsets), 0, 0
         return model
 
     def to_dict(self) -> dict[str, Any]:
@@ -98,6 +104,7 @@ class BestOf:
             "models": [model.to_dict() for model in self.models_],
             "errors": list(self.errors_),
             "best": self.best_,
+            "judged": self.judged_,
         }
 
     @classmethod
@@ -116,6 +123,7 @@ class BestOf:
                 raise InvalidValueError(f"a model over {len(subset)} features has {len(one.linear_.weights_)} weights")
         model.errors_ = numbers(errors, size, "errors", minimum=0.0, maximum=1.0)
         model.best_ = whole(best, "best", maximum=size - 1)
+        model.judged_ = whole(state.get("judged"), "judged")
         return model
 
 

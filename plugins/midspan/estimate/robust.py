@@ -54,7 +54,7 @@ class RobustSeconds:
     that was hot gets another chance. For nonnegative features predictions are never negative and never fall as a
     feature grows.
 
-    `surprise_` is log(measured / predicted) of the last measurement, 1 while predictions mean nothing.
+    `surprise_` is log(measured / predicted) of the last measurement, 0 while predictions mean nothing.
 
     Args:
         prior_mean: as in `OnlineLinear`.
@@ -128,7 +128,6 @@ class RobustSeconds:
         if linear.seen_ < SETTLED:
             # Weighing by the measured favours the short ones, but it is all there is while predictions mean nothing.
             linear.update(features, seconds, 1 / (measured_s * measured_s))
-            self.surprise_ = 1.0
             return self
         usual_s = min(max(linear.predict_one(features), FLOOR_S), CEILING_S)
         deviation = math.log(measured_s / usual_s)
