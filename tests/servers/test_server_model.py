@@ -10,6 +10,7 @@ from functools import partial
 import pytest
 from PIL import Image
 
+from midspan.estimate.features import decoded_megapixels
 from midspan_client.answer import ServerAnswer
 from midspan_client.catalog import parse_catalog
 from midspan_client.servermodel import NewestServerModel, sent_server_model
@@ -55,10 +56,12 @@ def test_answers_carry_a_model_that_predicts_photos_it_has_not_seen(kind, start_
             both_classify(photo)
     assert newest.model_.version >= 1
 
+    [variant] = parse_catalog(subject.control("catalog")).variants
     for width_px, quality in ((850, 80), (1150, 85), (2050, 75)):
         photo = enlarged(width_px, quality)
         answers = [answer for _ in range(5) for answer in both_classify(photo)]
-        predicted_s = newest.model_.prepare_s(len(photo) / 1e6, width_px * (width_px * 3 // 4) / 1e6)
+        megapixels = decoded_megapixels(width_px, width_px * 3 // 4, variant.resize_px, jpeg=True)
+        predicted_s = newest.model_.prepare_s(len(photo) / 1e6, megapixels)
         measured_s = statistics.median(answer.prepare_s for answer in answers)
         assert 0.5 <= predicted_s / measured_s <= 2, (width_px, newest.model_)
 
