@@ -91,5 +91,5 @@ def test_hostile_trace_files(tmp_path, case):
 def test_a_trace_file_that_is_not_there(tmp_path):
     with pytest.raises(ConfigError, match="No such file"):
         read_trace(tmp_path / "none.csv")
-    with pytest.raises(ConfigError, match="Is a directory"):
+    with pytest.raises(ConfigError, match="no regular file"):
         read_trace(tmp_path)
