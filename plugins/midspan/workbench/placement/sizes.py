@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from midspan.errors import ConfigError
+from midspan.estimate.features import DECODE_MARGIN
 from midspan.workbench.photos import find_photos
 from midspan.workbench.placement.cells import Coefficients
 from midspan.workbench.placement.files import read_text, whole
@@ -27,8 +28,6 @@ MAX_PHOTOS: Final = 20_000
 MAX_PHOTO_BYTES: Final = 64 << 20
 MAX_SIDE_PX: Final = 65_535
 MAX_PIXELS: Final = 100_000_000
-OVERSAMPLING: Final = 2
-"""As the client does: scaled decoding stops at this multiple of the target side."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +99,7 @@ def _measured(path: Path, data: bytes, engine: Engine, coefficients: Coefficient
     if not 0 < header.width_px * header.height_px <= MAX_PIXELS:
         raise ConfigError(f"{path} is no JPEG, PNG or WebP of at most {MAX_PIXELS} pixels")
     try:
-        image = engine.decode(data, OVERSAMPLING * side_px)
+        image = engine.decode(data, DECODE_MARGIN * side_px)
         sent = engine.encode(engine.resize(image, side_px, side_px), coefficients.jpeg_quality)
     except Exception as error:  # Pillow raises many kinds over a damaged file
         raise ConfigError(f"{path} cannot be resized: {type(error).__name__}: {error}"[:500]) from error
